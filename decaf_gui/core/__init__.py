@@ -1,0 +1,1 @@
+"""What exists, without models or windows: clips, masks, expressions, tracklets, events."""

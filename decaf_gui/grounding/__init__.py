@@ -1,0 +1,1 @@
+"""From an expression to attention maps: prompts, the multimodal LLM, rollout, fusion."""

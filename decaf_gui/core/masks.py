@@ -69,7 +69,7 @@ class Rle:
 
     def dense(self) -> NDArray[np.bool_]:
         """bool (H, W)."""
-        return coco.decode(self.packed).astype(bool)
+        return np.asarray(coco.decode(self.packed), dtype=bool)
 
     @property
     def area(self) -> int:

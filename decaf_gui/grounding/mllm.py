@@ -1,0 +1,284 @@
+"""One class for every multimodal LLM: load, compute prefixes once, ask questions, read the rollout.
+
+Every long method is a generator that yields `Stage` events and returns its result (for `yield from`); closing it
+at any event leaves the model ready for the next question.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Hashable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from transformers import AutoModelForImageTextToText, AutoProcessor, DynamicCache
+
+from decaf_gui.core.errors import BadInput, DecafError
+from decaf_gui.core.events import Stage
+from decaf_gui.grounding.families import Frame, Kind, TokenGrid, VisualLayout, family_of
+from decaf_gui.grounding.prefix import Prefix, PrefixStore
+from decaf_gui.grounding.recording import Recorder, recorded_attention, recording
+from decaf_gui.grounding.rollout import KnownMaxima, LayerQk, roll_layer, unit_row
+from decaf_gui.grounding.settings import GroundingSettings
+
+GIB = 1 << 30
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+@dataclass(frozen=True, slots=True)
+class VisualInput:
+    """What the model is shown: one video of all `frames`, or each frame as an image of its own, at `size` (H, W).
+
+    `clip` and `frames` (source indices) name it in the prefix store.
+    """
+
+    clip: Hashable
+    kind: Kind
+    frames: tuple[int, ...]
+    size: tuple[int, int]
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """The greedy answer to one question on one input, and the rollout of its first token: float32 (t, h, w)."""
+
+    text: str
+    maps: NDArray[np.float32]
+
+
+@dataclass
+class Counters:
+    """Inputs that went through the vision tower and the prefix prefill (a video is one, each frame is one)."""
+
+    vision_inputs: int = 0
+    prefix_prefills: int = 0
+    questions: int = 0
+
+
+class Mllm:
+    """A frozen multimodal LLM in evaluation mode. Not thread-safe: one worker owns it.
+
+    `prefix_bytes` and `host_bytes` bound the stored prefixes on the device and in host memory.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        processor: Any,
+        *,
+        attention: str = "sdpa",
+        prefix_bytes: int = 6 * GIB,
+        host_bytes: int = 8 * GIB,
+    ) -> None:
+        self.model, self.processor = model.eval(), processor
+        text_attention = recorded_attention(attention)
+        self.model.set_attn_implementation({"text_config": text_attention, "vision_config": "sdpa"})
+        self.family = family_of(model, processor)
+        self.decoder = model.model.language_model
+        self.counters = Counters()
+        self.prefixes = PrefixStore(torch.device(model.device), prefix_bytes, host_bytes)
+
+    @classmethod
+    def load(
+        cls,
+        path_or_id: str | Path,
+        *,
+        device: str = "cpu",
+        dtype: str = "auto",
+        attention: str = "sdpa",
+        revision: str | None = None,
+        allow_download: bool = False,
+    ) -> Mllm:
+        """From a folder in the hub's layout, or a hub id (cached, unless `allow_download`).
+
+        `dtype` "auto" is bfloat16 on accelerators and float32 on the CPU. Raises BadInput when the model
+        cannot be found or read.
+        """
+        options = {"local_files_only": not allow_download, "trust_remote_code": False, "revision": revision}
+        try:
+            processor = AutoProcessor.from_pretrained(path_or_id, **options)
+            model = AutoModelForImageTextToText.from_pretrained(
+                path_or_id, dtype=_dtype(dtype, device), use_safetensors=True, **options
+            )
+        except (OSError, ValueError, KeyError, ImportError) as error:
+            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+            raise BadInput(f'The model "{path_or_id}" cannot be loaded: {reason}') from error
+        return cls(model.to(device), processor, attention=attention)
+
+    @property
+    def layers(self) -> int:
+        """Decoder layers, L."""
+        return int(self.model.config.get_text_config().num_hidden_layers)
+
+    def free(self) -> None:
+        """Lets all stored prefixes go and returns cached accelerator memory."""
+        self.prefixes.clear()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+    @torch.inference_mode()
+    def prefix(
+        self, shown: VisualInput, frames: Sequence[Frame], settings: GroundingSettings
+    ) -> Generator[Stage, None, Prefix]:
+        """The prefix of `shown`, computed when it is not stored.
+
+        `frames` holds the frames that `shown.frames` names, read only when something is computed.
+        """
+        first = self._first_layer(settings)
+        stored = self.prefixes.get((shown, first))
+        if stored is None:
+            stored = yield from self._compute_prefix(shown, frames, settings, first)
+            self.prefixes.put((shown, first), stored)
+        return stored
+
+    def _first_layer(self, settings: GroundingSettings) -> int:
+        first = self.layers // 2 if settings.start_layer is None else settings.start_layer
+        if first >= self.layers:
+            raise BadInput(f"start_layer {first} is too high: the model has {self.layers} layers.")
+        return first
+
+    def _compute_prefix(
+        self, shown: VisualInput, frames: Sequence[Frame], settings: GroundingSettings, first: int
+    ) -> Generator[Stage, None, Prefix]:
+        features, layout = yield from self._see(shown, frames, settings.vision_batch)
+        ids, grid = self.family.expand(self._template_ids(shown.kind, "x"), layout)
+        ids = ids[: grid.stop].to(self.model.device).expand(len(features), -1)
+        embeds = self.model.get_input_embeddings()(ids)
+        embeds[:, grid.start + grid.columns.to(ids.device)] = features.to(embeds.dtype)
+        prefix = yield from self._prefill(ids, embeds, grid, layout, settings.prefill_chunk, first)
+        self.counters.prefix_prefills += len(features)
+        return prefix
+
+    def _see(
+        self, shown: VisualInput, frames: Sequence[Frame], batch: int
+    ) -> Generator[Stage, None, tuple[Tensor, VisualLayout]]:
+        """Runs the vision tower on one batch of inputs."""
+        steps = self.family.encode(frames, shown.kind, shown.size, batch)
+        while True:
+            try:
+                yield Stage("vision", next(steps), 0, "visual tokens")
+            except StopIteration as finished:
+                features, layout = finished.value
+                break
+        self.counters.vision_inputs += len(features)
+        return features, layout
+
+    def _prefill(
+        self, ids: Tensor, embeds: Tensor, grid: TokenGrid, layout: VisualLayout, chunk: int, first: int
+    ) -> Generator[Stage, None, Prefix]:
+        """Runs the decoder over the prefix in chunks of tokens, keeping the queries of the rolled layers."""
+        positions = self.family.positions(ids, layout)
+        cache = DynamicCache(config=self.model.config.get_text_config())
+        with_queries = Recorder(range(first, self.layers))
+        for start in range(0, ids.shape[1], chunk):
+            part = slice(start, start + chunk)
+            with recording(with_queries):
+                self._decode(embeds[:, part], positions[..., part], cache)
+            yield Stage("prefill", min(start + chunk, ids.shape[1]), ids.shape[1], "tokens")
+        return Prefix(ids, cache, with_queries.joined(), with_queries.scaling, grid, layout)
+
+    def _decode(self, embeds: Tensor, positions: Tensor, cache: DynamicCache) -> Tensor:
+        """Runs the decoder on `embeds` (b, n, D) behind the cache: hidden states (b, n, D)."""
+        result = self.decoder(inputs_embeds=embeds, position_ids=positions, past_key_values=cache, use_cache=True)
+        return torch.as_tensor(result.last_hidden_state)
+
+    @torch.inference_mode()
+    def ask(self, prefix: Prefix, question: str, settings: GroundingSettings) -> Generator[Stage, None, list[Answer]]:
+        """Puts `question` to every input of `prefix`: one answer per input."""
+        self.counters.questions += len(prefix.ids)
+        recorder = Recorder(prefix.queries)
+        try:
+            hidden, position = self._read(prefix, question, recorder)
+            yield Stage("question", 1, 3, "read")
+            suffix = recorder.joined()
+            maps = [self._rollout(prefix, suffix, index, settings) for index in range(len(prefix.ids))]
+            yield Stage("question", 2, 3, "attention rolled out")
+            texts = self._generate(hidden, position, prefix.cache, settings.max_new_tokens)
+            yield Stage("question", 3, 3, "answered")
+        finally:
+            prefix.rewind()
+        return [Answer(*pair) for pair in zip(texts, maps, strict=True)]
+
+    def _read(self, prefix: Prefix, question: str, recorder: Recorder) -> tuple[Tensor, Tensor]:
+        """Prefills the question behind the prefix: hidden state (b, 1, D) and position of the last token."""
+        whole, _ = self.family.expand(self._template_ids(prefix.layout.kind, question), prefix.layout)
+        suffix = whole[prefix.length :].to(self.model.device).expand(len(prefix.ids), -1)
+        positions = self.family.positions(torch.cat([prefix.ids, suffix], dim=1), prefix.layout)
+        with recording(recorder):
+            embeds = self.model.get_input_embeddings()(suffix)
+            hidden = self._decode(embeds, positions[..., prefix.length :], prefix.cache)
+        return hidden[:, -1:], positions[..., -1:]
+
+    def _rollout(
+        self, prefix: Prefix, suffix: dict[int, Tensor], index: int, settings: GroundingSettings
+    ) -> NDArray[np.float32]:
+        grid, row = prefix.grid, torch.empty(0)
+        span = (grid.start, grid.stop)
+        for layer in sorted(prefix.queries, reverse=True):
+            q = torch.cat([prefix.queries[layer][index], suffix[layer][index]], dim=1)
+            qk = LayerQk(q, prefix.cache.layers[layer].keys[index], prefix.scaling)
+            if not row.numel():
+                row = unit_row(q.shape[1], q.device)
+            key = (layer, index, settings.rollout)
+            row, maxima = roll_layer(
+                row, qk, span, settings.rollout, prefix.maxima.get(key, KnownMaxima(prefix.length))
+            )
+            if key not in prefix.maxima:
+                prefix.maxima[key] = KnownMaxima(prefix.length, maxima[:, : prefix.length].sum(dim=1))
+        cells = row[grid.start + grid.columns.to(row.device)]
+        return cells.reshape(grid.frames, grid.height, grid.width).cpu().numpy().astype(np.float32)
+
+    def _generate(self, hidden: Tensor, position: Tensor, cache: DynamicCache, limit: int) -> list[str]:
+        """Greedy answers behind the cache; `hidden` (b, 1, D) predicts the first token."""
+        stop = torch.tensor(self._end_tokens(), device=hidden.device)
+        tokens: list[Tensor] = []
+        done = torch.zeros(hidden.shape[0], dtype=torch.bool, device=hidden.device)
+        for _ in range(limit):
+            token = self.model.get_output_embeddings()(hidden[:, -1]).argmax(dim=-1)
+            token = torch.where(done, stop[0], token)
+            tokens.append(token)
+            done |= torch.isin(token, stop)
+            if bool(done.all()):
+                break
+            position = position + 1
+            hidden = self._decode(self.model.get_input_embeddings()(token[:, None]), position, cache)
+        decoded = self.processor.tokenizer.batch_decode(torch.stack(tokens, dim=1), skip_special_tokens=True)
+        return [str(text).strip() for text in decoded]
+
+    def _end_tokens(self) -> list[int]:
+        end = self.model.generation_config.eos_token_id
+        if end is None:
+            end = self.processor.tokenizer.eos_token_id
+        if end is None:
+            raise DecafError("This model does not say which token ends an answer (eos_token_id).")
+        return [end] if isinstance(end, int) else list(end)
+
+    @torch.inference_mode()
+    def complete(self, question: str, settings: GroundingSettings) -> str:
+        """The greedy answer to a question without pictures."""
+        ids = self._template_ids(None, question)[None].to(self.model.device)
+        positions = self.family.positions(ids, None)
+        cache = DynamicCache(config=self.model.config.get_text_config())
+        hidden = self._decode(self.model.get_input_embeddings()(ids), positions, cache)
+        return self._generate(hidden[:, -1:], positions[..., -1:], cache, settings.max_new_tokens)[0]
+
+    def _template_ids(self, kind: Kind | None, question: str) -> Tensor:
+        """Token ids (n,) of the chat template around `question`, with one placeholder for what is shown."""
+        content = [{"type": "text", "text": question}]
+        if kind is not None:
+            content.insert(0, {"type": kind})
+        messages = [{"role": "user", "content": content}]
+        text = self.processor.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+        return torch.tensor(self.processor.tokenizer(text, add_special_tokens=False)["input_ids"])
+
+
+def _dtype(name: str, device: str) -> torch.dtype:
+    if name == "auto":
+        return torch.float32 if device == "cpu" else torch.bfloat16
+    if name not in DTYPES:
+        raise BadInput(f'Unknown dtype "{name}": choose auto, {", ".join(DTYPES)}.')
+    return DTYPES[name]

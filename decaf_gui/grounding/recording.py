@@ -1,0 +1,107 @@
+"""Recording queries through transformers' attention interface: any decoder, no copied modelling code.
+
+Attention functions are registered under names of our own, one per backend. They hand queries (after rotary
+embedding) to the recorder that is active, and call the real backend. Keys need no recording: they are in the
+KV cache.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import AttentionInterface, AttentionMaskInterface
+from transformers.integrations.flash_attention import flash_attention_forward
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.masking_utils import flash_attention_mask, sdpa_mask
+
+from decaf_gui.core.errors import BadInput
+
+AttentionResult = tuple[Tensor, Tensor | None]
+
+
+class Recorder:
+    """Queries by layer, in the order the chunks came: (b, h, n, d) each. Layers outside `layers` pass by."""
+
+    def __init__(self, layers: Iterable[int]) -> None:
+        self.queries: dict[int, list[Tensor]] = {layer: [] for layer in layers}
+        self.scaling: float = 1.0
+
+    def record(self, layer: int, query: Tensor, scaling: float | None) -> None:
+        """Keeps the queries of one layer's chunk."""
+        if layer in self.queries:
+            self.queries[layer].append(query.detach())
+            self.scaling = query.shape[-1] ** -0.5 if scaling is None else scaling
+
+    def joined(self) -> dict[int, Tensor]:
+        """(b, h, N, d) by layer, the chunks put together."""
+        return {layer: torch.cat(chunks, dim=2) for layer, chunks in self.queries.items()}
+
+
+_active: ContextVar[Recorder | None] = ContextVar("recorder", default=None)
+
+
+@contextmanager
+def recording(recorder: Recorder) -> Iterator[None]:
+    """While open, the decoder calls of this thread leave their queries with `recorder`."""
+    token = _active.set(recorder)
+    try:
+        yield
+    finally:
+        _active.reset(token)
+
+
+def recorded_attention(backend: str) -> str:
+    """Registers the recording twin of `backend` ("sdpa", "flash_attention_2") and returns its name."""
+    twins: dict[str, tuple[Callable[..., AttentionResult], Callable[..., Any]]] = {
+        "sdpa": (_recorded_sdpa, sdpa_mask),
+        "flash_attention_2": (_recorded_flash, flash_attention_mask),
+    }
+    if backend not in twins:
+        raise BadInput(f'Unknown attention backend "{backend}": choose one of {", ".join(twins)}.')
+    name = f"decaf_{backend}"
+    attention, mask = twins[backend]
+    AttentionInterface.register(name, attention)
+    AttentionMaskInterface.register(name, mask)
+    return name
+
+
+def _record(module: Any, query: Tensor, scaling: float | None) -> None:
+    recorder = _active.get()
+    if recorder is not None:
+        recorder.record(module.layer_idx, query, scaling)
+
+
+def _recorded_sdpa(
+    module: Any, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None, **kwargs: Any
+) -> AttentionResult:
+    _record(module, query, kwargs.get("scaling"))
+    result: AttentionResult = sdpa_attention_forward(module, query, key, value, attention_mask, **kwargs)
+    return result
+
+
+def _recorded_flash(
+    module: Any, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None, **kwargs: Any
+) -> AttentionResult:
+    _record(module, query, kwargs.get("scaling"))
+    result: AttentionResult = flash_attention_forward(
+        _RealName(module, "flash_attention_2"), query, key, value, attention_mask, **kwargs
+    )
+    return result
+
+
+class _RealName:
+    """The module as flash attention must see it: it looks its implementation up under the config's name."""
+
+    def __init__(self, module: Any, backend: str) -> None:
+        self._module = module
+        self.config = copy.copy(module.config)
+        self.config._attn_implementation = backend
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._module, name)

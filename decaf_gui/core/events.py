@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from decaf_gui.core.entities import Grounding, Proposal, Tracklet
 from decaf_gui.core.masks import Rle
 
@@ -49,6 +52,24 @@ class FrameTracked(Event):
     masks: Mapping[int, Rle]
     ious: Mapping[int, float]
     present: Mapping[int, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Prompted(Event):
+    """What a prompt did: the object's mask on the prompted frame at the source size, SAM2's predicted IoU for it,
+    and its object score (logit; above 0 means visible).
+    """
+
+    object_id: int
+    frame: int
+    rle: Rle
+    iou: float
+    present: float
+
+    @property
+    def mask(self) -> NDArray[np.bool_]:
+        """Dense bool (H, W)."""
+        return self.rle.dense()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,209 @@
+"""The `decaf-gui` command: every capability without a window.
+
+Nothing heavy is imported before a command runs, so that `--help` answers at once. Errors are one line on stderr;
+exit codes: 0 done, 1 failed, 2 bad input, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.exceptions import TyperException
+
+from decaf_gui import __version__
+from decaf_gui.core.errors import BadInput, DecafError
+
+app = typer.Typer(
+    name="decaf-gui",
+    help="Find objects in video by language, track them with SAM2, export masks as datasets.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+models_app = typer.Typer(help="The models: what there is, what is on this machine, downloads.", no_args_is_help=True)
+app.add_typer(models_app, name="models")
+log = logging.getLogger("decaf_gui.cli")
+
+
+@dataclass
+class Options:
+    """What stands before the command's name."""
+
+    verbose: bool = False
+    debug: bool = False
+
+
+options = Options()
+
+Json = Annotated[bool, typer.Option("--json", help="Print events and results as JSON lines on standard output.")]
+Mllm = Annotated[str, typer.Option("--mllm", help="Multimodal LLM: an id from `models list`, or a folder.")]
+Sam = Annotated[str, typer.Option("--sam", help="SAM2: an id from `models list`, a .pt or a folder.")]
+Device = Annotated[str, typer.Option("--device", help="cpu, cuda, cuda:1, mps, or auto.")]
+Preset = Annotated[str, typer.Option("--preset", help="paper (the released code) or paper-text (the equations).")]
+Set = Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="One setting; repeatable.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace results that are already there.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"decaf-gui {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    verbose: Annotated[bool, typer.Option("--verbose", help="Log to stderr too.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Log everything; show tracebacks.")] = False,
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show it.")] = False,
+) -> None:
+    """Options of every command."""
+    from decaf_gui.pipeline.logs import start_logging
+
+    options.verbose, options.debug = verbose, debug
+    start_logging(verbose=verbose, debug=debug)
+    log.info("decaf-gui %s: %s", __version__, " ".join(sys.argv[1:]))
+
+
+@app.command()
+def propose(
+    clip: Annotated[Path, typer.Argument(help="A video file or a folder of images.")],
+    expressions: Annotated[list[str], typer.Argument(metavar="EXPRESSION...", help="What to look for.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the results.")],
+    formats: Annotated[list[str] | None, typer.Option("--format", "-f", help="davis, coco, overlay.")] = None,
+    mllm: Mllm = "demo",
+    sam: Sam = "demo",
+    device: Device = "auto",
+    preset: Preset = "paper",
+    settings: Set = None,
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+) -> None:
+    """Propose masks for what the expressions describe, and write them as labels."""
+    from decaf_gui.commands import ProposeRun, run_propose
+
+    chosen = tuple(formats) if formats else ("davis",)
+    job = ProposeRun(clip, tuple(expressions), out, chosen, mllm, sam, device, preset, _assignments(settings), overwrite)
+    run_propose(job, as_json=as_json)
+
+
+@app.command()
+def demo(
+    write: Annotated[Path | None, typer.Option("--write", help="Write demo clips with ground truth here.")] = None,
+    evaluate: Annotated[bool, typer.Option("--evaluate", help="Score the demo models on held-out clips.")] = False,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the demo run's results.")] = Path("decaf-demo"),
+    seed: Annotated[int, typer.Option("--seed", help="First seed of the clips.")] = 7,
+    clips: Annotated[int | None, typer.Option("--clips", min=1, help="How many clips.")] = None,
+    level: Annotated[str, typer.Option("--level", help="kind, medium or hard.")] = "kind",
+    frames: Annotated[int, typer.Option("--frames", min=1, help="Frames of each clip.")] = 24,
+    as_frames: Annotated[bool, typer.Option("--as-frames", help="With --write: frame folders, not mp4.")] = False,
+    device: Device = "auto",
+    as_json: Json = False,
+) -> None:
+    """Run the whole pipeline on a generated clip; or write such clips; or score the demo models."""
+    from decaf_gui import commands
+
+    if write is not None:
+        commands.write_demo_clips(write, seed, clips or 4, level, frames, video=not as_frames, as_json=as_json)
+    elif evaluate:
+        commands.evaluate_demo(seed, clips, level, device, as_json=as_json)
+    else:
+        commands.run_demo(out, seed, level, frames, device, as_json=as_json)
+
+
+@models_app.command("list")
+def models_list(as_json: Json = False) -> None:
+    """All known models: size, licence, whether they are on this machine."""
+    from decaf_gui import commands
+
+    commands.list_models(as_json=as_json)
+
+
+@models_app.command("download")
+def models_download(
+    model: Annotated[str, typer.Argument(help="An id from `models list`.")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Download a model, after its size and licence were shown."""
+    from decaf_gui import commands
+
+    commands.download_model(model, yes=yes, as_json=as_json)
+
+
+@models_app.command("where")
+def models_where(model: Annotated[str, typer.Argument(help="An id from `models list`, or a folder.")]) -> None:
+    """Print the folder of a model on this machine."""
+    from decaf_gui import commands
+
+    commands.where_model(model)
+
+
+@app.command()
+def doctor(as_json: Json = False) -> None:
+    """Check this machine: what is installed, devices, memory, what is missing and how to mend it."""
+    from decaf_gui import commands
+
+    commands.examine_machine(as_json=as_json)
+
+
+def _assignments(pairs: list[str] | None) -> dict[str, str]:
+    """{"name": "value"} from "name=value" texts."""
+    values: dict[str, str] = {}
+    for pair in pairs or []:
+        name, equals, value = pair.partition("=")
+        if not equals or not name.strip() or not value.strip():
+            raise BadInput(f'--set wants NAME=VALUE, not "{pair}".')
+        values[name.strip()] = value.strip()
+    return values
+
+
+def main() -> None:
+    """The console script's entry: maps every outcome to an exit code and one line."""
+    sys.exit(_guarded(lambda: app(standalone_mode=False)))
+
+
+def _guarded(command: Callable[[], Any]) -> int:
+    """Runs a command: its exit code."""
+    try:
+        result = command()
+        return result if isinstance(result, int) else 0
+    except (KeyboardInterrupt, typer.Abort):
+        return _fail("interrupted", 130)
+    except typer.Exit as finished:
+        return finished.exit_code
+    except TyperException as error:  # an unknown option, a missing argument...
+        return _usage(error)
+    except DecafError as error:
+        return _fail(str(error), error.exit_code)
+    except BrokenPipeError:
+        return 1
+    except Exception as error:  # the last resort of a command: a line for people, the rest in the log
+        return _fail(f"{type(error).__name__}: {error} (run with --debug for the traceback)", 1)
+
+
+def _usage(error: TyperException) -> int:
+    """Wrong use of the command line: one line; nothing at all given: the help that typer has printed."""
+    message = error.format_message()
+    return _fail(message, 2) if message.strip() else 2
+
+
+def _fail(message: str, code: int) -> int:
+    log.error(message, exc_info=code != 130)
+    if options.debug and code != 130:
+        import traceback
+
+        traceback.print_exc()
+    sys.stderr.write(f"decaf-gui: {' '.join(message.split())}\n")
+    return code
+
+
+if __name__ == "__main__":
+    main()

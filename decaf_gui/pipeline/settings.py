@@ -1,0 +1,128 @@
+"""One typed object for everything that can be set, with the papers' names and defaults, and the presets."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from decaf_gui.core.errors import BadInput
+from decaf_gui.grounding.settings import GroundingSettings
+from decaf_gui.tracking.settings import TrackingSettings
+
+ROOMS = ("grounding", "tracking", "memory")
+GIB = 1 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class MemorySettings:
+    """Byte budgets: stored prefixes of the multimodal LLM, and SAM2's frame features, on device and host."""
+
+    prefix_device_bytes: int = 6 * GIB
+    prefix_host_bytes: int = 8 * GIB
+    features_device_bytes: int = 2 * GIB
+    features_host_bytes: int = 4 * GIB
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings of the pipeline. The defaults are the `paper` preset: the released code's choices."""
+
+    grounding: GroundingSettings = field(default_factory=GroundingSettings)
+    tracking: TrackingSettings = field(default_factory=TrackingSettings)
+    memory: MemorySettings = field(default_factory=MemorySettings)
+
+    @classmethod
+    def preset(cls, name: str) -> Settings:
+        """A named set of choices. Raises BadInput with the known names."""
+        if name not in PRESETS:
+            raise BadInput(f'Unknown preset "{name}": choose one of {", ".join(PRESETS)}.')
+        return PRESETS[name]
+
+    def changed(self, values: Mapping[str, str]) -> Settings:
+        """These settings with `values` by name ("tau_pq" or "tracking.tau_pq"), read from text.
+
+        Raises BadInput for a name that does not exist or a value that does not fit its type.
+        """
+        changed = self
+        for name, text in values.items():
+            room, key = _find(name)
+            kind = get_type_hints(type(getattr(self, room)))[key]
+            part = replace(getattr(changed, room), **{key: _read(name, text, kind)})
+            changed = replace(changed, **{room: part})
+        return changed
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data for provenance."""
+        return asdict(self)
+
+
+PRESETS: dict[str, Settings] = {
+    "paper": Settings(),
+    "paper-text": Settings(tracking=TrackingSettings.paper_text()),
+}
+"""`paper`: the released code, which produced the published tables. `paper-text`: the equations as printed."""
+
+
+def setting_names() -> Iterator[str]:
+    """All names, as "room.name"."""
+    for room, part in _parts().items():
+        for entry in fields(part):
+            yield f"{room}.{entry.name}"
+
+
+def _parts() -> dict[str, type[Any]]:
+    return {"grounding": GroundingSettings, "tracking": TrackingSettings, "memory": MemorySettings}
+
+
+def _find(name: str) -> tuple[str, str]:
+    """The room and the field that a name means."""
+    found = [full for full in setting_names() if name in (full, full.split(".", 1)[1])]
+    if not found:
+        raise BadInput(f'There is no setting "{name}". Known: {", ".join(setting_names())}.')
+    room, key = found[0].split(".", 1)
+    return room, key
+
+
+def _read(name: str, text: str, kind: Any) -> Any:
+    """`text` as a value of type `kind`."""
+    options = get_args(kind) if get_origin(kind) in (Union, types.UnionType) else (kind,)
+    if type(None) in options and text.lower() in ("none", "default"):
+        return None
+    for option in options:
+        if option is type(None):
+            continue
+        try:
+            return _read_plain(text, option)
+        except ValueError:
+            continue
+    raise BadInput(f'"{text}" does not fit {name}: give {_wanted(options)}.')
+
+
+def _read_plain(text: str, kind: Any) -> Any:
+    if get_origin(kind) is Literal:
+        matched = next((choice for choice in get_args(kind) if str(choice) == text), None)
+        if matched is None:
+            raise ValueError
+        return matched
+    if kind is bool:
+        return _read_bool(text)
+    return kind(text)
+
+
+def _read_bool(text: str) -> bool:
+    words = {"true": True, "on": True, "yes": True, "1": True, "false": False, "off": False, "no": False, "0": False}
+    if text.lower() not in words:
+        raise ValueError
+    return words[text.lower()]
+
+
+def _wanted(options: tuple[Any, ...]) -> str:
+    words: list[str] = []
+    for option in options:
+        if get_origin(option) is Literal:
+            words += [str(choice) for choice in get_args(option)]
+        else:
+            words.append("none" if option is type(None) else str(getattr(option, "__name__", option)))
+    return " or ".join(words)

@@ -90,7 +90,9 @@ def propose(
     from decaf_gui.commands import ProposeRun, run_propose
 
     chosen = tuple(formats) if formats else ("davis",)
-    job = ProposeRun(clip, tuple(expressions), out, chosen, mllm, sam, device, preset, _assignments(settings), overwrite)
+    job = ProposeRun(
+        clip, tuple(expressions), out, chosen, mllm, sam, device, preset, _assignments(settings), overwrite
+    )
     run_propose(job, as_json=as_json)
 
 

@@ -27,6 +27,7 @@ from transformers import (
 )
 
 from decaf_gui.core.entities import Expression
+from decaf_gui.demo.shapes import BACKGROUNDS, COLOURS, SHAPES, vocabulary
 from decaf_gui.grounding.prompts import background_question, choice_question, object_question
 
 PAD, IM_START, IM_END = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
@@ -111,13 +112,19 @@ def build_config(vocabulary: int, token_ids: dict[str, int]) -> Qwen2_5_VLConfig
     )
 
 
-def build_mllm(seed: int, tokenizer: Qwen2Tokenizer) -> Qwen2_5_VLForConditionalGeneration:
-    """The untrained model in float32, the same for the same seed."""
+def demo_tokenizer() -> Qwen2Tokenizer:
+    """The tokenizer of the shapes world's words."""
+    return build_tokenizer([*vocabulary(), *SHAPES, *COLOURS, *BACKGROUNDS])
+
+
+def build_mllm(seed: int, tokenizer: Qwen2Tokenizer | None = None) -> Qwen2_5_VLForConditionalGeneration:
+    """The untrained model in float32, the same for the same seed, for `demo_tokenizer` unless another is given."""
+    tokenizer = demo_tokenizer() if tokenizer is None else tokenizer
     ids = {token: int(tokenizer.convert_tokens_to_ids(token)) for token in SPECIAL_TOKENS}
-    vocabulary = -(-len(tokenizer) // VOCABULARY_MULTIPLE) * VOCABULARY_MULTIPLE
+    rows = -(-len(tokenizer) // VOCABULARY_MULTIPLE) * VOCABULARY_MULTIPLE
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = Qwen2_5_VLForConditionalGeneration(build_config(vocabulary, ids)).float()
+        model = Qwen2_5_VLForConditionalGeneration(build_config(rows, ids)).float()
     model.generation_config = GenerationConfig(
         do_sample=False,
         bos_token_id=ids[PAD],
@@ -142,18 +149,18 @@ def build_tokenizer(words: Iterable[str]) -> Qwen2Tokenizer:
     )
     trained.train_from_iterator(pieces, trainer)
     model = json.loads(trained.to_str())["model"]
-    vocabulary, merges = model["vocab"], [tuple(pair) for pair in model["merges"]]
+    numbers, merges = model["vocab"], [tuple(pair) for pair in model["merges"]]
     for left, right in [*(("Ġ", piece) for piece in pieces if piece.isascii()), ("Ġ", "Ċ"), (".", "Ċ")]:
         merges.append((left, right))
-        vocabulary[left + right] = len(vocabulary)
+        numbers[left + right] = len(numbers)
     for token in SPECIAL_TOKENS:
-        vocabulary[token] = len(vocabulary)
-    return _qwen_tokenizer(vocabulary, merges)
+        numbers[token] = len(numbers)
+    return _qwen_tokenizer(numbers, merges)
 
 
-def _qwen_tokenizer(vocabulary: dict[str, int], merges: list[tuple[str, str]]) -> Qwen2Tokenizer:
+def _qwen_tokenizer(numbers: dict[str, int], merges: list[tuple[str, str]]) -> Qwen2Tokenizer:
     tokenizer = Qwen2Tokenizer(
-        vocab=vocabulary,
+        vocab=numbers,
         merges=merges,
         unk_token=PAD,
         pad_token=PAD,

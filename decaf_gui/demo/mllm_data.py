@@ -127,9 +127,11 @@ def view(clip: ShapesClip, count: int = CARD.frames, tokens: int = CARD.video_to
     return View(clip, frames, F.adaptive_avg_pool2d(masks, (2 * grid[0], 2 * grid[1])), grid)
 
 
-def patches(frames: Tensor, kind: Kind, grid: tuple[int, int], processor: Any) -> tuple[Tensor, Grid]:
+def patches(
+    frames: Tensor, kind: Kind, grid: tuple[int, int], processor: Any, frame_scale: int = CARD.frame_scale
+) -> tuple[Tensor, Grid]:
     """Pixels of one video of all `frames`, or of each frame as an image: (inputs, patches, 1176), and the grid."""
-    scale = CARD.frame_scale if kind == "image" else 1
+    scale = frame_scale if kind == "image" else 1
     size = [grid[0] * TOKEN * scale, grid[1] * TOKEN * scale]
     resized = images.resize(frames, size, images.InterpolationMode.BICUBIC, antialias=True).float()
     settings = processor.image_processor
@@ -150,10 +152,10 @@ def _cut(pairs: Tensor) -> Tensor:
     return blocks.permute(0, 3, 6, 4, 7, 2, 1, 5, 8).reshape(n, height * width // 196, -1)
 
 
-def token_coverage(coverage: Tensor, kind: Kind) -> Tensor:
+def token_coverage(coverage: Tensor, kind: Kind, frame_scale: int = CARD.frame_scale) -> Tensor:
     """Coverage (objects, t, 2gh, 2gw) on the tokens of the input: (objects, t, n) images, (objects, 1, n) video."""
     if kind == "image":
-        return coverage.flatten(2)
+        return F.avg_pool2d(coverage, CARD.frame_scale // frame_scale).flatten(2)
     if coverage.shape[1] % 2:
         coverage = torch.cat([coverage, coverage[:, -1:]], dim=1)
     halves = F.avg_pool3d(coverage[:, None], (2, 2, 2))[:, 0]
@@ -221,9 +223,11 @@ def pack(
     kind: Kind,
     wording: Wording,
     shown: Sequence[Sequence[int]] = (),
+    frame_scale: int = CARD.frame_scale,
 ) -> tuple[PackedQuestions, Targets]:
     """Equal-sized views as one batch. `shown` picks the frames of each view (images); a video shows all."""
-    inputs = [_input(v, kind, wording, s) for v, s in zip(views, shown or [()] * len(views), strict=True)]
+    picked = zip(views, shown or [()] * len(views), strict=True)
+    inputs = [_input(v, kind, wording, s, frame_scale) for v, s in picked]
     pixels = torch.cat([made[0] for made in inputs])
     grid = inputs[0][1]
     tokens = grid[0] * grid[1] * grid[2] // 4
@@ -248,10 +252,12 @@ def pack(
     return packed, targets
 
 
-def _input(shown: View, kind: Kind, wording: Wording, frames: Sequence[int]) -> tuple[Tensor, Grid, Tensor]:
+def _input(
+    shown: View, kind: Kind, wording: Wording, frames: Sequence[int], frame_scale: int
+) -> tuple[Tensor, Grid, Tensor]:
     chosen = list(frames) if frames else list(range(len(shown.frames)))
-    pixels, grid = patches(shown.frames[chosen], kind, shown.grid, wording.processor)
-    return pixels, grid, token_coverage(shown.coverage[:, chosen], kind)
+    pixels, grid = patches(shown.frames[chosen], kind, shown.grid, wording.processor, frame_scale)
+    return pixels, grid, token_coverage(shown.coverage[:, chosen], kind, frame_scale)
 
 
 def _texts(

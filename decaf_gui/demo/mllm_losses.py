@@ -26,12 +26,14 @@ SEEN = 0.05
 class Weights:
     """How much each part counts."""
 
-    answer: float = 1.0
+    answer: float = 2.0
     kl: float = 0.7
     dice: float = 1.0
     attribute: float = 0.5
     background: float = 0.5
-    dense: float = 1.0
+    shape: float = 1.0
+    colour: float = 0.5
+    motion: float = 1.0
     contrast: float = 0.0
 
 
@@ -64,7 +66,7 @@ def losses(
     """The weighted sum and each part's value."""
     parts = {"answer": answer_loss(result.logits, targets.answers)}
     parts |= map_losses(result.maps, targets)
-    parts["dense"] = dense_loss(dense, dense_targets(targets, batch))
+    parts |= dense_losses(dense, dense_targets(targets, batch))
     if weights.contrast:
         parts["contrast"] = contrast_loss(result.maps[:, :, 0], batch, targets)
     total = torch.stack([getattr(weights, name) * value for name, value in parts.items()]).sum()
@@ -135,12 +137,12 @@ def gaussian(maps: Tensor, shape: tuple[int, int, int], size: int) -> Tensor:
     return F.conv2d(flat, line.view(1, 1, 1, -1), padding=(0, size // 2)).reshape(maps.shape)
 
 
-def dense_loss(read: tuple[Tensor, ...], wanted: DenseTargets) -> Tensor:
+def dense_losses(read: tuple[Tensor, ...], wanted: DenseTargets) -> dict[str, Tensor]:
     """Cross-entropy of shape and colour and the error of the velocity (videos)."""
     shape, colour, velocity = read
     known = ~wanted.velocity.isnan().any(dim=-1)
     motion = F.smooth_l1_loss(velocity[known], wanted.velocity[known]) if bool(known.any()) else velocity.sum() * 0
-    return _balanced(shape, wanted.shape) + _balanced(colour, wanted.colour) + motion
+    return {"shape": _balanced(shape, wanted.shape), "colour": _balanced(colour, wanted.colour), "motion": motion}
 
 
 def _balanced(logits: Tensor, wanted: Tensor) -> Tensor:

@@ -1,0 +1,298 @@
+"""What the commands do, apart from how they are typed (`cli.py`) and shown (`console.py`)."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from decaf_gui.console import Reporter, tracklet_json
+from decaf_gui.core.clip import Clip
+from decaf_gui.core.entities import Expression, Proposal
+from decaf_gui.core.errors import BadInput
+from decaf_gui.core.events import Event, FrameTracked, Proposed, TrackletsReady
+from decaf_gui.core.masks import Rle
+
+if TYPE_CHECKING:
+    from decaf_gui.formats.labelset import LabelSet
+    from decaf_gui.formats.registry import Format
+    from decaf_gui.pipeline.engine import Engine
+
+log = logging.getLogger(__name__)
+PARTIAL = ".partial"
+
+
+@dataclass(frozen=True, slots=True)
+class ProposeRun:
+    """One call of `decaf-gui propose`."""
+
+    clip: Path
+    expressions: tuple[str, ...]
+    out: Path
+    formats: tuple[str, ...]
+    mllm: str = "demo"
+    sam: str = "demo"
+    device: str = "auto"
+    preset: str = "paper"
+    values: dict[str, str] | None = None
+    overwrite: bool = False
+
+
+def run_propose(run: ProposeRun, *, as_json: bool) -> list[Proposal]:
+    """Proposes masks for every expression and writes the chosen formats. Everything given is checked first."""
+    from decaf_gui.formats.registry import format_named
+    from decaf_gui.pipeline.models import card_of
+    from decaf_gui.pipeline.settings import Settings
+
+    expressions = [Expression(text) for text in run.expressions]
+    formats = [format_named(name) for name in dict.fromkeys(run.formats)]
+    settings = Settings.preset(run.preset).changed(run.values or {})
+    for kind, model in (("mllm", run.mllm), ("sam", run.sam)):
+        card_of(kind, model)
+    with Clip.open(run.clip) as clip:
+        for chosen in formats:
+            chosen.check(run.out, clip.name, overwrite=run.overwrite)
+        reporter = Reporter(as_json=as_json)
+        from decaf_gui.pipeline.engine import Engine
+
+        engine = Engine(run.mllm, run.sam, run.device, settings=settings)
+        reporter.say(f"{clip.name}: {len(clip)} frames, {clip.width}x{clip.height}, on {engine.device}")
+        proposals = propose_all(engine, clip, expressions, run.out, reporter)
+        written = write_formats(proposals, clip, formats, run, engine.notice, reporter)
+        report_proposals(proposals, written, engine.notice, reporter)
+        return proposals
+
+
+def propose_all(
+    engine: Engine, clip: Clip, expressions: Sequence[Expression], out: Path, reporter: Reporter
+) -> list[Proposal]:
+    """One proposal per expression. When it is broken off, what was made lies in `<out>/.partial`, and is named."""
+    proposals: list[Proposal] = []
+    pending = Pending()
+    try:
+        for expression in expressions:
+            pending = Pending(expression.text)
+            for event in reporter.watch(engine.propose(clip, expression), f'"{expression.text}"'):
+                pending.see(event)
+                if isinstance(event, Proposed):
+                    proposals.append(event.proposal)
+            pending = Pending()
+    except BaseException:
+        kept = keep_partial(out / PARTIAL, proposals, pending)
+        if kept is not None:
+            reporter.say(f"What was made so far is kept in {kept}")
+        raise
+    return proposals
+
+
+class Pending:
+    """What the expression in work has yielded so far."""
+
+    def __init__(self, text: str = "") -> None:
+        self.text = text
+        self.tracklets: list[dict[str, Any]] = []
+        self.masks: dict[int, dict[int, Rle]] = {}
+
+    def see(self, event: Event) -> None:
+        """Remembers candidates and tracked frames."""
+        if isinstance(event, TrackletsReady):
+            self.tracklets = [tracklet_json(t) for t in event.tracklets]
+        if isinstance(event, FrameTracked):
+            for object_id, rle in event.masks.items():
+                self.masks.setdefault(object_id, {})[event.frame] = rle
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data: masks as COCO RLE by object and frame."""
+        masks = {str(i): {str(f): rle.to_coco() for f, rle in sorted(m.items())} for i, m in self.masks.items()}
+        return {"expression": self.text, "complete": False, "tracklets": self.tracklets, "masks": masks}
+
+
+def keep_partial(folder: Path, proposals: Sequence[Proposal], pending: Pending) -> Path | None:
+    """Writes finished and pending work to `<folder>/proposals.json`; None when there is nothing to keep."""
+    work = [proposal_json(p, masks=True) for p in proposals]
+    if pending.tracklets or pending.masks:
+        work.append(pending.as_dict())
+    if not work:
+        return None
+    folder.mkdir(parents=True, exist_ok=True)
+    return write_json(folder / "proposals.json", {"proposals": work})
+
+
+def write_formats(
+    proposals: Sequence[Proposal],
+    clip: Clip,
+    formats: Sequence[Format],
+    run: ProposeRun,
+    notice: str,
+    reporter: Reporter,
+) -> list[Path]:
+    """All chosen formats and `proposals.json` (scores and provenance): the paths that are complete."""
+    from decaf_gui.formats.labelset import label_set_of
+
+    labels = label_set_of(proposals, clip, notice)
+    written: list[Path] = []
+    for chosen in formats:
+        written += _write_format(labels, clip, chosen, run, reporter)
+    record = {"clip": str(clip.path), "proposals": [proposal_json(p) for p in proposals]}
+    written.append(write_json(run.out / "proposals.json", record))
+    return written
+
+
+def _write_format(labels: LabelSet, clip: Clip, chosen: Format, run: ProposeRun, reporter: Reporter) -> list[Path]:
+    for event in reporter.watch(chosen.write(labels, clip, run.out, overwrite=run.overwrite)):
+        log.debug("%s", event)
+    return chosen.paths(run.out, clip.name)
+
+
+def report_proposals(proposals: Sequence[Proposal], written: Sequence[Path], notice: str, reporter: Reporter) -> None:
+    """What came out: per expression the category, the objects and the scores; where it lies; what to mind."""
+    for proposal in proposals:
+        kept = proposal.selected
+        scores = ", ".join(f"{t.scores.total:.2f}" for t in kept)
+        found = f"{len(kept)} of {len(proposal.tracklets)} candidates selected (score {scores})" if kept else ""
+        reporter.say(f'"{proposal.expression.text}" -> {proposal.grounding.category}: {found or "no proposal"}')
+    for path in written:
+        reporter.say(f"wrote {path}")
+    if notice:
+        reporter.say(f"Note: {notice}")
+    reporter.result(written=[str(path) for path in written], notice=notice)
+
+
+def proposal_json(proposal: Proposal, *, masks: bool = False) -> dict[str, Any]:
+    """A proposal as plain data, with its masks on request."""
+    tracklets = [tracklet_json(t) for t in proposal.tracklets]
+    if masks:
+        for entry, tracklet in zip(tracklets, proposal.tracklets, strict=True):
+            entry["masks"] = {str(f): tracklet.masks.rle(f).to_coco() for f in tracklet.masks.frames}
+    return {
+        "expression": proposal.expression.text,
+        "complete": True,
+        "category": proposal.grounding.category,
+        "answers": list(proposal.grounding.answers),
+        "frames": list(proposal.grounding.frames),
+        "tracklets": tracklets,
+        "counters": dict(proposal.counters),
+        "provenance": dict(proposal.provenance),
+    }
+
+
+def write_json(path: Path, value: Any) -> Path:
+    """Writes beside and renames into place."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.new")
+    beside.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
+    os.replace(beside, path)
+    return path
+
+
+def run_demo(out: Path, seed: int, level: str, frames: int, device: str, *, as_json: bool) -> None:
+    """The whole job on a generated clip whose exact masks are known: labels, overlay video, and J&F."""
+    from decaf_gui.demo.shapes import make_clip
+    from decaf_gui.demo.write import write_clips
+    from decaf_gui.evaluation.metrics import boundary_f, region_similarity
+
+    reporter = Reporter(as_json=as_json)
+    shapes = make_clip(seed, level, frames)
+    wanted = shapes.expressions[seed % len(shapes.expressions)]
+    reporter.say(f'Demo clip: {len(shapes.objects)} moving shapes on {shapes.background}. Looking for "{wanted.text}".')
+    (path,) = write_clips(out / "clip", seed, 1, level, frames, video=True)
+    run = ProposeRun(path, (wanted.text,), out, ("davis", "coco", "overlay"), device=device, overwrite=True)
+    proposals = run_propose(run, as_json=as_json)
+    targets = [i for i, thing in enumerate(shapes.objects) if thing.id in wanted.objects]
+    truth = shapes.masks[targets].any(axis=0)
+    pairs = [(proposals[0].mask(frame), truth[frame]) for frame in range(len(truth))]
+    j = sum(region_similarity(*pair) for pair in pairs) / len(pairs)
+    f = sum(boundary_f(*pair) for pair in pairs) / len(pairs)
+    reporter.say(f"Against the exact masks: J {j:.3f}, F {f:.3f}, J&F {(j + f) / 2:.3f}")
+    reporter.say(f"Everything is in {out.resolve()}; watch the overlay video first.")
+    reporter.result(j=j, f=f, out=str(out.resolve()))
+
+
+def write_demo_clips(
+    folder: Path, seed: int, clips: int, level: str, frames: int, *, video: bool, as_json: bool
+) -> None:
+    """Clips of the shapes world with DAVIS ground truth and expressions."""
+    from decaf_gui.demo.write import write_clips
+
+    reporter = Reporter(as_json=as_json)
+    for path in write_clips(folder, seed, clips, level, frames, video=video):
+        reporter.say(f"wrote {path}")
+    reporter.result(folder=str(folder.resolve()), clips=clips)
+
+
+def evaluate_demo(seed: int, clips: int | None, level: str, device: str, *, as_json: bool) -> None:
+    """Scores the demo models on held-out seeds and prints a table per measure and kind."""
+    from decaf_gui.demo.scores import Row, evaluate
+    from decaf_gui.demo.shapes import level_named
+    from decaf_gui.pipeline.engine import Engine
+
+    reporter = Reporter(as_json=as_json)
+    engine = Engine(device=device)
+    seeds = range(seed, seed + (clips or 20))
+    rows = [e for e in reporter.watch(evaluate(engine, seeds, level_named(level))) if isinstance(e, Row)]
+    cells = [(row.measure, row.kind, f"{row.value:.3f}", row.count) for row in rows]
+    title = f"Demo models on {len(seeds)} held-out clips of level {level} (synthetic shapes only)"
+    reporter.table(title, ["measure", "kind", "value", "count"], cells)
+
+
+def list_models(*, as_json: bool) -> None:
+    """All cards, and whether the model is on this machine."""
+    from decaf_gui.pipeline.models import CARDS, locate
+
+    rows = [
+        (card.id, card.kind, _size(card.size_bytes), card.licence, "yes" if locate(card) else "no", card.purpose)
+        for card in CARDS
+    ]
+    Reporter(as_json=as_json).table("", ["id", "kind", "size", "licence", "here", "for"], rows)
+
+
+def download_model(model: str, *, yes: bool, as_json: bool) -> None:
+    """Shows size and licence, asks, and downloads."""
+    from decaf_gui.pipeline.models import any_card, download, locate
+
+    card = any_card(model)
+    reporter = Reporter(as_json=as_json)
+    there = locate(card)
+    if there is not None:
+        reporter.say(f"{card.id} is already here: {there}")
+        return
+    reporter.say(f"{card.id}: about {_size(card.size_bytes)}, licence {card.licence}, from {card.source}")
+    if not yes and not _agreed():
+        raise BadInput("Nothing was downloaded. Answer y, or give --yes.")
+    for event in reporter.watch(download(card)):
+        log.debug("%s", event)
+    reporter.say(f"{card.id} is in {locate(card)}")
+    reporter.result(model=card.id, path=str(locate(card)))
+
+
+def where_model(model: str) -> None:
+    """Prints a model's folder."""
+    from decaf_gui.pipeline.models import any_card, source_of
+
+    sys.stdout.write(f"{source_of(any_card(model))}\n")
+
+
+def examine_machine(*, as_json: bool) -> None:
+    """Prints what the doctor found, and how to mend what is wrong."""
+    from decaf_gui.pipeline.doctor import examine
+
+    marks = {True: "ok", False: "missing", None: "-"}
+    rows = [(marks[f.ok], f.name, f.detail, "" if f.ok else f.mend) for f in examine()]
+    Reporter(as_json=as_json).table("", ["", "what", "found", "how to mend it"], rows)
+
+
+def _agreed() -> bool:
+    if not sys.stdin.isatty():
+        return False
+    sys.stderr.write("Download it? [y/N] ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"

@@ -1,0 +1,434 @@
+"""Trains the bundled demo MLLM on the shapes world: `python -m decaf_gui.demo.mllm_training --out DIR --minutes N`.
+
+One CPU core is enough; the run is resumable (`--resume`) and `--export FOLDER` writes the model in the layout of
+the released ones. The curriculum goes from bare expressions on small inputs to the engine's own questions and sizes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from decaf_gui.demo import mllm_architecture as architecture
+from decaf_gui.demo.mllm_data import (
+    Generator,
+    Question,
+    Targets,
+    View,
+    Wording,
+    ask,
+    background_ask,
+    choice_batch,
+    first_frames,
+    object_ask,
+    pack,
+    view,
+)
+from decaf_gui.demo.mllm_losses import DenseHead, Weights, answer_loss, losses, mean_of
+from decaf_gui.demo.mllm_packed import PackedQuestions, packed_forward
+from decaf_gui.demo.shapes import ShapesClip, ShapesExpression, make_clip
+from decaf_gui.grounding.fusion import Maps, attention_masks, fuse_maps
+from decaf_gui.grounding.settings import GroundingSettings
+
+FIRST_SEED = 1_000_000
+HELD_OUT_SEED = 500
+SIZES = ((252, 336), (252, 336), (288, 288), (336, 252), (240, 352), (336, 336), (270, 480))
+LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A part of the curriculum up to the share `until` of the run."""
+
+    until: float
+    clips: int
+    questions: int
+    full: bool
+    frames: int
+    images: int
+    frame_scale: int
+    contrast: float = 0.0
+    choices: bool = True
+
+
+CURRICULUM = (
+    Stage(0.10, clips=6, questions=6, full=False, frames=4, images=1, frame_scale=1, choices=False),
+    Stage(0.16, clips=3, questions=6, full=True, frames=4, images=1, frame_scale=1),
+    Stage(0.35, clips=2, questions=6, full=True, frames=8, images=2, frame_scale=2),
+    Stage(1.00, clips=2, questions=6, full=True, frames=8, images=2, frame_scale=2, contrast=1.0),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The run: `minutes` in all (earlier parts of a resumed run included), peak rate, seeds."""
+
+    minutes: float
+    rate: float = 1.5e-3
+    warmup: int = 150
+    decay_from: float = 0.6
+    ema: float = 0.998
+    seed: int = 1
+    curriculum: tuple[Stage, ...] = CURRICULUM
+
+    def stage(self, share: float) -> Stage:
+        """The stage at `share` of the run."""
+        return next((s for s in self.curriculum if share < s.until), self.curriculum[-1])
+
+    def learning_rate(self, step: int, share: float) -> float:
+        """Warm-up by steps, then constant, then linear to a fiftieth from `decay_from` on."""
+        fall = max(0.02, 1 - max(0.0, share - self.decay_from) / (1 - self.decay_from))
+        return self.rate * min(1.0, (step + 1) / self.warmup) * fall
+
+
+class Trainee:
+    """Model, dense head, optimiser and running average, as one thing to save and load."""
+
+    def __init__(self, seed: int) -> None:
+        self.model = architecture.build_mllm(seed)
+        self.processor = architecture.build_processor(architecture.demo_tokenizer())
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self.head = DenseHead(self.model.config.text_config.hidden_size)
+            initialise(self.model)
+        self.averaged = {name: p.detach().clone() for name, p in self.model.named_parameters()}
+        self.optimiser = torch.optim.AdamW(self._groups(), lr=0.0, betas=(0.9, 0.98), fused=True)
+        self.step, self.seconds, self.next_seed, self.best = 0, 0.0, FIRST_SEED, -1.0
+
+    def _groups(self) -> list[dict[str, Any]]:
+        parameters = [*self.model.parameters(), *self.head.parameters()]
+        decayed = [p for p in parameters if p.ndim > 1]
+        return [{"params": decayed, "weight_decay": 0.05}, {"params": [p for p in parameters if p.ndim < 2]}]
+
+    def average(self, keep: float) -> None:
+        """Moves the running average towards the model (faster in the beginning)."""
+        keep = min(keep, (self.step + 1) / (self.step + 10))
+        names, parameters = zip(*self.model.named_parameters(), strict=True)
+        with torch.no_grad():
+            torch._foreach_lerp_([self.averaged[n] for n in names], list(parameters), 1 - keep)
+
+    def averaged_model(self) -> Any:
+        """A model in evaluation mode with the running average's weights."""
+        model = architecture.build_mllm(0)
+        model.load_state_dict(self.averaged, strict=False)
+        model.tie_weights()
+        return model.eval()
+
+    def save(self, path: Path) -> None:
+        """Writes the state beside `path` and renames it into place."""
+        state = {
+            "model": self.model.state_dict(),
+            "head": self.head.state_dict(),
+            "averaged": self.averaged,
+            "optimiser": self.optimiser.state_dict(),
+            "counters": (self.step, self.seconds, self.next_seed, self.best),
+        }
+        beside = path.with_suffix(".part")
+        torch.save(state, beside)
+        beside.replace(path)
+
+    def load(self, path: Path) -> None:
+        """Reads a state written by `save`."""
+        state = torch.load(path, weights_only=True)
+        self.model.load_state_dict(state["model"])
+        self.head.load_state_dict(state["head"])
+        self.averaged = state["averaged"]
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.step, self.seconds, self.next_seed, self.best = state["counters"]
+
+
+def initialise(model: Any) -> None:
+    """Variance-preserving layers with quiet residual branches: transformers' 0.02 is too small for this width."""
+    for name, parameter in model.named_parameters():
+        if parameter.ndim < 2:
+            continue
+        if "embed_tokens" in name:
+            torch.nn.init.normal_(parameter, std=0.1)
+        else:
+            quiet = 0.4 if any(part in name for part in ("o_proj", "down_proj", "attn.proj")) else 1.0
+            torch.nn.init.normal_(parameter, std=quiet * parameter[0].numel() ** -0.5)
+
+
+@dataclass(frozen=True, eq=False)
+class Work:
+    """One step: packed batches with their targets, and text-only choices (ids, answers) now and then."""
+
+    packs: tuple[tuple[PackedQuestions, Targets], ...]
+    choices: tuple[Tensor, Tensor] | None
+
+
+def make_work(stage: Stage, wording: Wording, first_seed: int, *, choices: bool) -> Work:
+    """The step that starts at clip seed `first_seed`, always the same for the same arguments."""
+    random = np.random.default_rng(first_seed)
+    size = SIZES[random.integers(len(SIZES))]
+    frames = stage.frames if random.random() < 0.85 else int(random.integers(2, stage.frames))
+    length = frames if stage.frames < 8 else max(frames, int(random.choice([8, 16, 24, 24, 32])))
+    clips = [make_clip(first_seed + i, _level(random), frames=length, size=size) for i in range(stage.clips)]
+    views = [first_frames(view(clip), frames) for clip in clips]
+    questions = [ask(clip, stage.questions, random, full=stage.full) for clip in clips]
+    shown = [_pick_frames(shown_view, stage.images, random) for shown_view in views]
+    packs = (
+        pack(views, questions, "video", wording),
+        pack(views, questions, "image", wording, shown, stage.frame_scale),
+    )
+    return Work(packs, choice_batch(clips * 5, random, wording) if choices else None)
+
+
+def _level(random: Generator) -> str:
+    return str(random.choice(["kind", "medium"], p=[0.85, 0.15]))
+
+
+def _pick_frames(shown: View, count: int, random: Generator) -> list[int]:
+    return sorted(random.choice(len(shown.frames), size=count, replace=len(shown.frames) < count).tolist())
+
+
+def train_step(trainee: Trainee, work: Work, stage: Stage, rate: float, ema: float = 0.998) -> dict[str, float]:
+    """One optimiser step; the losses and meters."""
+    for group in trainee.optimiser.param_groups:
+        group["lr"] = rate
+    parts = [_backward(trainee, batch, targets, stage) for batch, targets in work.packs]
+    if work.choices is not None:
+        parts.append(_backward_choices(trainee, *work.choices))
+    parameters = [p for group in trainee.optimiser.param_groups for p in group["params"]]
+    norm = torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+    trainee.optimiser.step()
+    trainee.optimiser.zero_grad(set_to_none=True)
+    trainee.average(ema)
+    trainee.step += 1
+    return mean_of([*parts, {"norm": float(norm)}])
+
+
+def _backward(trainee: Trainee, batch: PackedQuestions, targets: Targets, stage: Stage) -> dict[str, float]:
+    with torch.autocast("cpu", torch.bfloat16):
+        result = packed_forward(trainee.model, batch)
+        dense = trainee.head(result.seen.float())
+    total, parts = losses(result, batch, targets, dense, Weights(contrast=stage.contrast))
+    (total / 2).backward()
+    meters = _meters(result.logits, result.maps, targets)
+    return {f"{batch.kind}_{name}": value for name, value in (parts | meters).items()}
+
+
+def _backward_choices(trainee: Trainee, ids: Tensor, answers: Tensor) -> dict[str, float]:
+    with torch.autocast("cpu", torch.bfloat16):
+        logits = trainee.model(input_ids=ids, use_cache=False).logits
+    loss = answer_loss(logits.float()[:, None], answers[:, None])
+    loss.backward()
+    return {"choice": float(loss.detach())}
+
+
+def _meters(logits: Tensor, maps: Tensor, targets: Targets) -> dict[str, float]:
+    """Answers right (object questions whose shape is not named, background questions) and pointing."""
+    right = (logits[:, :, 0].argmax(-1) == targets.answers[:, :, 0]).float()
+    best = targets.maps[:, :, 0].gather(2, maps[:, :, 0].argmax(-1, keepdim=True))[..., 0]
+    visible = targets.maps[:, :, 0].amax(-1) > 0.5
+    chosen = {
+        "unnamed": (right, (targets.pairs >= 0) & ~targets.named),
+        "scene": (right, targets.pairs < 0),
+        "pointing": ((best >= 0.5).float(), (targets.pairs >= 0) & visible),
+    }
+    return {name: float(values[where].mean()) for name, (values, where) in chosen.items() if bool(where.any())}
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOut:
+    """Means over clip-expression pairs: answers right, and how well the fused contrastive map finds the object.
+
+    `pointing`: the best cell of a frame lies on the object (frames in which it is seen); `peak`: the best cell of the
+    clip does; `rank`: the object has the highest mean of all; `iou` of Otsu masks.
+    """
+
+    word: float
+    named: float
+    scene: float
+    pointing: float
+    plain_pointing: float
+    peak: float
+    rank: float
+    iou: float
+    pairs: int
+
+
+@torch.inference_mode()
+def evaluate(model: Any, processor: Any, seeds: Sequence[int], level: str = "kind", per_clip: int = 3) -> HeldOut:
+    """The engine's questions and fusion on held-out clips of 24 frames."""
+    wording = Wording(processor)
+    found = [m for seed in seeds for m in _evaluate_clip(model, wording, seed, level, per_clip)]
+    mean = mean_of(found)
+    names = ("word", "named", "scene", "pointing", "plain_pointing", "peak", "rank", "iou")
+    return HeldOut(*(round(mean.get(name, float("nan")), 4) for name in names), pairs=len(found))
+
+
+def _evaluate_clip(model: Any, wording: Wording, seed: int, level: str, per_clip: int) -> list[dict[str, float]]:
+    clip = make_clip(seed, level, frames=24, size=SIZES[seed % len(SIZES)])
+    random = np.random.default_rng(seed)
+    chosen = random.choice(len(clip.expressions), size=min(per_clip, len(clip.expressions)), replace=False)
+    expressions = [clip.expressions[i] for i in chosen]
+    shown = view(clip)
+    objects = _ask(model, wording, shown, [object_ask(clip, e) for e in expressions])
+    answers = objects.pop("answers")
+    scenes = _ask(model, wording, shown, [background_ask(clip, str(a)) for a in answers])
+    right = [str(a) == clip.background for a in scenes.pop("answers")]
+    rows = []
+    for i, expression in enumerate(expressions):
+        raw = {f"{k}_object": v[i] for k, v in objects.items()} | {f"{k}_background": v[i] for k, v in scenes.items()}
+        said = float(answers[i] == expression.answer)
+        words = {"named" if object_ask(clip, expression).named else "word": said, "scene": float(right[i])}
+        rows.append(words | map_meters(raw, shown, expression))
+    return rows
+
+
+def _ask(model: Any, wording: Wording, shown: View, questions: Sequence[Question]) -> dict[str, Any]:
+    """First answer tokens on the video as words, and raw maps by modality: (k, t, h, w)."""
+    every = [[i] for i in range(len(shown.frames))]
+    with torch.autocast("cpu", torch.bfloat16):
+        batch, _ = pack([shown], [questions], "video", wording)
+        video = packed_forward(model, batch)
+        images, _ = pack([shown] * len(every), [questions] * len(every), "image", wording, every)
+        frame = packed_forward(model, images)
+    words = wording.tokenizer.batch_decode(video.logits[0, :, :1].argmax(-1))
+    t, h, w = batch.grid[0], *shown.grid
+    video_maps = video.maps[0, :, 0].reshape(-1, t, h, w).numpy()
+    frame_maps = frame.maps[:, :, 0].transpose(0, 1).reshape(len(questions), len(every), 2 * h, 2 * w).numpy()
+    return {"answers": [word.strip() for word in words], "video": video_maps, "frame": frame_maps}
+
+
+def map_meters(raw: dict[str, Maps], shown: View, expression: ShapesExpression) -> dict[str, float]:
+    """How well the fused map of one clip-expression pair finds the object."""
+    count = len(shown.frames)
+    fused = fuse_maps(raw, count, 2, GroundingSettings())["fused"]
+    plain = fuse_maps(raw, count, 2, GroundingSettings(contrast=False))["fused"]
+    masks, sampled = _sampled_masks(shown)
+    target = masks[list(expression.objects)].any(axis=0)
+    visible = target.any(axis=(1, 2))
+    means = [float((fused * c).sum() / max(float(c.sum()), 1e-6)) for c in shown.coverage.numpy()]
+    best = int(np.argmax(means))
+    hits = _hits(fused, target)
+    attended = attention_masks(fused, target.shape[1:])
+    overlap = (attended & target).sum((1, 2)) / np.maximum((attended | target).sum((1, 2)), 1)
+    return {
+        "pointing": float(hits[visible].mean()),
+        "plain_pointing": float(_hits(plain, target)[visible].mean()),
+        "peak": float(hits[int(fused.max(axis=(1, 2)).argmax())]),
+        "rank": float(best in expression.objects),
+        "iou": float(overlap[visible].mean()),
+    } if visible.any() else {}
+
+
+def _sampled_masks(shown: View) -> tuple[Any, list[int]]:
+    total, count = len(shown.clip.frames), len(shown.frames)
+    sampled = [int(i) for i in np.floor(np.linspace(0, total - 1, count))]
+    return shown.clip.masks[:, sampled], sampled
+
+
+def _hits(maps: Maps, target: Any) -> Any:
+    """Whether the centre of each frame's best cell lies on the target: bool (t,)."""
+    t, h, w = maps.shape
+    best = maps.reshape(t, -1).argmax(axis=1)
+    y = ((best // w + 0.5) / h * target.shape[1]).astype(int)
+    x = ((best % w + 0.5) / w * target.shape[2]).astype(int)
+    return target[np.arange(t), y, x]
+
+
+def train(out: Path, plan: Plan, *, resume: bool) -> Iterator[dict[str, Any]]:
+    """Trains until `plan.minutes` are used up, saving to `out`; yields meters about every half minute."""
+    out.mkdir(parents=True, exist_ok=True)
+    trainee = Trainee(plan.seed)
+    if resume and (out / "last.pt").exists():
+        trainee.load(out / "last.pt")
+    wording = Wording(trainee.processor)
+    parts: list[dict[str, float]] = []
+    clock = Clock(trainee.seconds)
+    while (share := clock.seconds / (60 * plan.minutes)) < 1:
+        stage = plan.stage(share)
+        work = make_work(stage, wording, trainee.next_seed, choices=stage.choices and trainee.step % 8 == 0)
+        trainee.next_seed += stage.clips
+        parts.append(train_step(trainee, work, stage, plan.learning_rate(trainee.step, share), plan.ema))
+        trainee.seconds = clock.seconds
+        if clock.due("meters", 30):
+            yield {"step": trainee.step, "minutes": round(clock.seconds / 60, 2), **_rounded(mean_of(parts))}
+            parts.clear()
+        if clock.due("save", 180):
+            trainee.save(out / "last.pt")
+        if clock.due("held_out", 360):
+            yield _held_out(trainee, out, seeds=16)
+    yield _held_out(trainee, out, seeds=32)
+    trainee.save(out / "last.pt")
+
+
+def _rounded(values: dict[str, float]) -> dict[str, float]:
+    return {name: round(value, 4) for name, value in values.items()}
+
+
+def _held_out(trainee: Trainee, out: Path, seeds: int) -> dict[str, Any]:
+    """Held-out meters; the best running average is kept apart."""
+    model = trainee.averaged_model()
+    found = evaluate(model, trainee.processor, range(HELD_OUT_SEED, HELD_OUT_SEED + seeds))
+    if found.pointing > trainee.best:
+        trainee.best = found.pointing
+        torch.save(trainee.averaged, out / "best.part")
+        (out / "best.part").replace(out / "best.pt")
+    meters = {name: getattr(found, name) for name in HeldOut.__slots__}
+    return {"step": trainee.step, "held_out": meters}
+
+
+class Clock:
+    """Wall-clock seconds of a run that may have been resumed, and things that are due now and then."""
+
+    def __init__(self, earlier: float) -> None:
+        self._start = time.monotonic() - earlier
+        self._last: dict[str, float] = {}
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since the run's start, earlier parts included."""
+        return time.monotonic() - self._start
+
+    def due(self, name: str, every: float) -> bool:
+        """Whether `every` seconds went by since this was last due."""
+        now = self.seconds
+        if now - self._last.setdefault(name, now) < every:
+            return False
+        self._last[name] = now
+        return True
+
+
+def export(out: Path, folder: Path, weights: str = "best.pt") -> None:
+    """Writes the run's weights (`best.pt`, or `last.pt`'s running average) as a model folder."""
+    trainee = Trainee(0)
+    if (out / weights).exists():
+        state = torch.load(out / weights, weights_only=True)
+        trainee.averaged = state.get("averaged", state)
+    model = trainee.averaged_model()
+    architecture.export_folder(model, trainee.processor, folder, {"trained_on": "synthetic shapes only"})
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--out", type=Path, required=True, help="run folder: checkpoints and log")
+    parser.add_argument("--minutes", type=float, default=0, help="length of the whole run; 0 only exports")
+    parser.add_argument("--resume", action="store_true", help="go on from the folder's last checkpoint")
+    parser.add_argument("--export", type=Path, help="model folder to write at the end")
+    parser.add_argument("--weights", default="best.pt", help="what to export: best.pt or last.pt")
+    options = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    torch.set_num_threads(1)
+    if options.minutes > 0:
+        for meters in train(options.out, Plan(options.minutes), resume=options.resume):
+            LOG.info(json.dumps(meters))
+    if options.export is not None:
+        export(options.out, options.export, options.weights)
+
+
+if __name__ == "__main__":
+    main()

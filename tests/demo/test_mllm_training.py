@@ -1,0 +1,249 @@
+"""The demo MLLM: its folder, its tokenizer, and that its packed training forward is the plain model's."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+from transformers import AutoModelForImageTextToText, AutoProcessor
+
+from decaf_gui.core.entities import Expression
+from decaf_gui.demo import mllm_architecture as architecture
+from decaf_gui.demo import mllm_data as data
+from decaf_gui.demo import mllm_losses as grounding_losses
+from decaf_gui.demo import mllm_training as training
+from decaf_gui.demo.mllm_packed import PackedQuestions, packed_forward
+from decaf_gui.demo.shapes import COLOURS, SHAPES, ShapesClip, make_clip
+from decaf_gui.grounding.prompts import choice_question, object_question
+
+SEED = 1_000_007
+
+
+@pytest.fixture(scope="module")
+def processor() -> Any:
+    return architecture.build_processor(architecture.demo_tokenizer())
+
+
+@pytest.fixture(scope="module")
+def wording(processor: Any) -> data.Wording:
+    return data.Wording(processor)
+
+
+@pytest.fixture(scope="module")
+def clip() -> ShapesClip:
+    return make_clip(SEED, frames=5, size=(112, 168))
+
+
+@pytest.fixture(scope="module")
+def model() -> Any:
+    """Random weights with sharp attentions, so that a wrong position or mask shows."""
+    made = architecture.build_mllm(3)
+    training.initialise(made)
+    for name, parameter in made.named_parameters():
+        if "q_proj.weight" in name or "k_proj.weight" in name:
+            parameter.data.mul_(2)
+    made.set_attn_implementation("eager")
+    return made.eval()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory, model: Any, processor: Any) -> Path:
+    made = tmp_path_factory.mktemp("model") / "demo"
+    architecture.export_folder(model, processor, made, {"note": "test"})
+    return made
+
+
+def test_every_word_of_the_world_is_one_token_bare_and_behind_a_space(processor: Any) -> None:
+    for word in (*SHAPES, *COLOURS):
+        assert len(processor.tokenizer.tokenize(word)) == 1
+        assert len(processor.tokenizer.tokenize(" " + word)) == 1
+
+
+def test_text_outside_the_vocabulary_survives_encoding(processor: Any) -> None:
+    text = "Zwölf Boxkämpfer → 99% <b>\n"
+    assert processor.tokenizer.decode(processor.tokenizer(text)["input_ids"]) == text
+
+
+def test_a_candidate_in_a_list_ends_in_its_own_token(processor: Any) -> None:
+    tokens = processor.tokenizer.tokenize(choice_question(Expression("x"), list(SHAPES)))
+    assert all(shape in tokens or "Ġ" + shape in tokens for shape in SHAPES)
+
+
+def test_the_exported_folder_loads_like_a_released_model(folder: Path, model: Any, processor: Any) -> None:
+    loaded = AutoModelForImageTextToText.from_pretrained(folder, dtype=torch.float32, trust_remote_code=False)
+    opened = AutoProcessor.from_pretrained(folder, trust_remote_code=False)
+    question = object_question(Expression("the red thing"))
+    assert opened.tokenizer(question)["input_ids"] == processor.tokenizer(question)["input_ids"]
+    assert loaded.config.model_type == "qwen2_5_vl"
+    for name, parameter in loaded.named_parameters():
+        assert torch.equal(parameter, model.get_parameter(name).bfloat16().float()), name
+
+
+def test_the_exported_files_are_readable_by_everyone(folder: Path) -> None:
+    assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o644}
+
+
+def test_the_exported_processor_keeps_the_input_size(folder: Path) -> None:
+    opened = AutoProcessor.from_pretrained(folder)
+    frame = np.zeros((168, 140, 3), np.uint8)
+    video = opened.video_processor(videos=[[frame] * 4], do_sample_frames=False, return_tensors="pt")
+    image = opened.image_processor(images=[np.zeros((336, 280, 3), np.uint8)], return_tensors="pt")
+    assert video["video_grid_thw"].tolist() == [[2, 12, 10]]
+    assert image["image_grid_thw"].tolist() == [[1, 24, 20]]
+
+
+def test_the_chat_template_puts_the_picture_before_the_question(processor: Any) -> None:
+    content = [{"type": "video"}, {"type": "text", "text": "What?"}]
+    text = processor.apply_chat_template([{"role": "user", "content": content}], add_generation_prompt=True)
+    assert text == (
+        "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n"
+        "<|vision_start|><|video_pad|><|vision_end|>What?<|im_end|>\n<|im_start|>assistant\n"
+    )
+
+
+@pytest.mark.parametrize("kind", ["video", "image"])
+def test_packed_pixels_are_the_processors(kind: Any, clip: ShapesClip, processor: Any) -> None:
+    shown = data.view(clip)
+    pixels, grid = data.patches(shown.frames, kind, shown.grid, processor)
+    scale = 2 if kind == "image" else 1
+    size = [n * data.TOKEN * scale for n in shown.grid]
+    resized = data.images.resize(shown.frames, size, data.images.InterpolationMode.BICUBIC, antialias=True)
+    if kind == "image":
+        made = processor.image_processor(images=list(resized), do_resize=False, return_tensors="pt")
+        expected, grids = made["pixel_values"], made["image_grid_thw"]
+    else:
+        options = {"do_resize": False, "do_sample_frames": False, "cap_pixels_per_frame": False}
+        made = processor.video_processor(videos=[resized], return_tensors="pt", **options)
+        expected, grids = made["pixel_values_videos"], made["video_grid_thw"]
+    assert tuple(grids[0].tolist()) == grid
+    torch.testing.assert_close(pixels.flatten(0, 1), expected, atol=1e-5, rtol=0)
+
+
+def _packed(clip: ShapesClip, kind: Any, wording: data.Wording) -> tuple[PackedQuestions, data.Targets]:
+    questions = data.ask(clip, 4, np.random.default_rng(0), full=True)
+    shown = () if kind == "video" else [[1], [3]]
+    views = [data.view(clip)] * (1 if kind == "video" else 2)
+    return data.pack(views, [questions] * len(views), kind, wording, shown)
+
+
+def _plain(model: Any, batch: PackedQuestions, i: int, k: int) -> tuple[Tensor, Tensor]:
+    """Logits at the answer's rows and the dense V-Max rollout of one question, from transformers alone."""
+    length = int(batch.lengths[i, k])
+    ids = torch.cat([batch.prefix, batch.suffix[i, k]])[None]
+    is_video = batch.kind == "video"
+    kinds = torch.zeros_like(ids)
+    kinds[:, slice(*batch.visual)] = 2 if is_video else 1
+    pixels, grid = batch.pixels[i], torch.tensor([batch.grid])
+    shown = (
+        {"pixel_values_videos": pixels, "video_grid_thw": grid, "second_per_grid_ts": torch.ones(1)}
+        if is_video
+        else {"pixel_values": pixels, "image_grid_thw": grid}
+    )
+    n = len(batch.prefix) + length
+    with torch.inference_mode():
+        made = model(input_ids=ids, mm_token_type_ids=kinds, output_attentions=True, **shown)
+    rollout = torch.eye(n)
+    for attention in made.attentions[len(made.attentions) // 2 :]:
+        a = attention[0, :, :n, :n]
+        weights = a[:, :, slice(*batch.visual)].amax(-1).mean(-1)
+        mixed = (weights[:, None, None] / weights.max() * a).mean(0)
+        rollout = (mixed + torch.eye(n)) / 2 @ rollout
+    return made.logits[0, n - 1 : n - 1 + batch.answers], rollout[:, slice(*batch.visual)]
+
+
+@pytest.mark.parametrize("kind", ["video", "image"])
+def test_packed_questions_get_the_logits_and_rollouts_of_single_ones(
+    kind: Any, clip: ShapesClip, wording: data.Wording, model: Any
+) -> None:
+    batch, _ = _packed(clip, kind, wording)
+    with torch.inference_mode():
+        packed = packed_forward(model, batch)
+    for i, k in [(0, 0), (0, 3), (len(batch.pixels) - 1, 2)]:
+        logits, rollout = _plain(model, batch, i, k)
+        torch.testing.assert_close(packed.logits[i, k], logits, atol=1e-4, rtol=1e-4)
+        for r, row in enumerate((batch.rows[i, k] + len(batch.prefix)).tolist()):
+            expected = rollout[row]
+            torch.testing.assert_close(packed.maps[i, k, r], expected, atol=1e-5 * float(expected.max()), rtol=0)
+
+
+def test_losses_are_least_where_the_maps_are_the_targets(clip: ShapesClip, wording: data.Wording) -> None:
+    _, targets = _packed(clip, "image", wording)
+    flat = torch.full_like(targets.maps, 1 / targets.maps.shape[-1])
+    perfect = grounding_losses.map_losses(targets.maps + 1e-9, targets)
+    spread = grounding_losses.map_losses(flat, targets)
+    assert perfect["kl"] == pytest.approx(0, abs=1e-4)
+    assert perfect["dice"] == pytest.approx(0, abs=0.35)
+    assert all(perfect[name] < spread[name] for name in perfect)
+
+
+def test_contrast_punishes_a_background_map_that_covers_the_object(clip: ShapesClip, wording: data.Wording) -> None:
+    batch, targets = _packed(clip, "image", wording)
+    maps = targets.maps[:, :, 0].clone()
+    is_background = targets.pairs < 0
+    kept = grounding_losses.contrast_loss(torch.where(is_background[..., None], 0.01, maps), batch, targets)
+    erased = grounding_losses.contrast_loss(torch.where(is_background[..., None], 2.0, maps), batch, targets)
+    assert kept < 0.7 < erased
+
+
+def test_smoothing_is_the_engines(clip: ShapesClip) -> None:
+    from decaf_gui.grounding.fusion import smooth
+
+    maps = torch.rand(1, 2, 3 * 6 * 8)
+    found = grounding_losses.gaussian(maps, (3, 6, 8), 7)
+    expected = smooth(maps.reshape(-1, 6, 8).numpy(), 7, 1.0)
+    np.testing.assert_allclose(found.reshape(-1, 6, 8).numpy(), expected, atol=1e-6)
+
+
+def test_background_targets_leave_out_the_category_only(clip: ShapesClip, wording: data.Wording) -> None:
+    shape = clip.objects[0].shape
+    same = [o.id for o in clip.objects if o.shape == shape]
+    coverage = data.token_coverage(data.view(clip).coverage, "image")[:, 0]
+    _, targets = data.pack([data.view(clip)], [[data.background_ask(clip, shape)]], "image", wording, [[0]])
+    torch.testing.assert_close(targets.maps[0, 0, 0], 1 - coverage[same].sum(0).clamp(max=1))
+
+
+def test_the_same_seed_gives_the_same_work(wording: data.Wording) -> None:
+    stage = replace(training.CURRICULUM[-1], clips=1, questions=3)
+    one, two = (training.make_work(stage, wording, SEED, choices=True) for _ in range(2))
+    for (a, _), (b, _) in zip(one.packs, two.packs, strict=True):
+        assert torch.equal(a.pixels, b.pixels)
+        assert torch.equal(a.suffix, b.suffix)
+    assert one.choices is not None
+    assert two.choices is not None
+    assert torch.equal(one.choices[0], two.choices[0])
+
+
+def test_repeating_one_batch_lowers_its_losses(wording: data.Wording) -> None:
+    trainee = training.Trainee(0)
+    stage = replace(training.CURRICULUM[0], clips=2, questions=4)
+    work = training.make_work(stage, wording, SEED, choices=False)
+    parts = [training.train_step(trainee, work, stage, 1e-3) for _ in range(12)]
+    for name in ("video_answer", "video_kl", "image_dice", "image_shape"):
+        assert parts[-1][name] < 0.8 * parts[0][name], name
+
+
+def test_a_run_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
+    trainee = training.Trainee(0)
+    stage = replace(training.CURRICULUM[0], clips=1, questions=3)
+    work = training.make_work(stage, data.Wording(trainee.processor), SEED, choices=False)
+    training.train_step(trainee, work, stage, 1e-3)
+    trainee.next_seed += 5
+    trainee.save(tmp_path / "last.pt")
+    again = training.Trainee(1)
+    again.load(tmp_path / "last.pt")
+    assert (again.step, again.next_seed) == (trainee.step, trainee.next_seed)
+    training.train_step(trainee, work, stage, 1e-3)
+    training.train_step(again, work, stage, 1e-3)
+    for name, parameter in trainee.model.named_parameters():
+        torch.testing.assert_close(parameter, again.model.get_parameter(name), msg=name)
+
+
+def test_clock_counts_earlier_parts_of_a_run() -> None:
+    clock = training.Clock(100.0)
+    assert 100 <= clock.seconds < 101
+    assert not clock.due("x", 1000)

@@ -1,0 +1,55 @@
+"""Settings by name and text: types kept, wrong names and values refused, presets as documented."""
+
+from __future__ import annotations
+
+import pytest
+
+from decaf_gui.core.errors import BadInput
+from decaf_gui.pipeline.settings import PRESETS, Settings, setting_names
+
+
+def test_every_name_is_unique_without_its_room():
+    short = [name.split(".", 1)[1] for name in setting_names()]
+    assert len(short) == len(set(short))
+
+
+def test_values_keep_their_types():
+    changed = Settings().changed(
+        {"tau_pq": "0.7", "tracking.tau_trk": "1", "frames": "8", "contrast": "off", "rollout": "plain"}
+    )
+    assert changed.tracking.tau_pq == 0.7
+    assert isinstance(changed.tracking.tau_trk, float)
+    assert changed.grounding.frames == 8
+    assert changed.grounding.contrast is False
+    assert changed.grounding.rollout == "plain"
+    assert Settings().changed({"frames": "8"}).changed({"frames": "none"}).grounding.frames is None
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("tau", "1", 'no setting "tau"'),
+        ("tau_pq", "high", "float"),
+        ("contrast", "maybe", "bool"),
+        ("rollout", "mean", "vmax or max or plain"),
+        ("frames", "0", "at least 1"),
+        ("frames", "2.5", "int"),
+    ],
+)
+def test_wrong_names_and_values_are_refused_in_one_line(name, value, message):
+    with pytest.raises(BadInput, match=message) as caught:
+        Settings().changed({name: value})
+    assert "\n" not in str(caught.value)
+
+
+def test_paper_preset_has_the_published_numbers():
+    paper = PRESETS["paper"]
+    assert (paper.tracking.tau_pq, paper.tracking.tau_trk) == (0.8, 0.8)
+    assert (paper.grounding.video_kernel, paper.grounding.frame_kernel, paper.grounding.sigma) == (3, 7, 1.0)
+    assert paper.grounding.rollout == "vmax"
+    assert paper.grounding.max_new_tokens == 128
+
+
+def test_unknown_preset_names_the_known_ones():
+    with pytest.raises(BadInput, match="paper, paper-text"):
+        Settings.preset("best")

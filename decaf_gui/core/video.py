@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain, count, islice
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import av
 import numpy as np
@@ -40,6 +40,13 @@ _UNORDERED = frozenset({("avi", "h264"), ("avi", "hevc")})
 
 _TEXT = "tty"
 """The demuxer that makes a video of any text file."""
+
+
+_QUARTER_TURNS = ((1, 0, 0, 1), (0, -1, 1, 0), (-1, 0, 0, -1), (0, 1, -1, 0))
+"""Display matrices (a, b, c, d) of 0 to 3 turns against the clock."""
+
+Packets = Iterator["Packet[VideoStream]"]
+"""Packets of the video stream in decoding order."""
 
 
 class Key(NamedTuple):
@@ -103,11 +110,7 @@ class Run:
     """
 
     def __init__(
-        self,
-        packets: Iterator[Packet[VideoStream]],
-        stream: VideoStream,
-        timeline: Timeline | None,
-        start: Key | None = None,
+        self, packets: Packets, stream: VideoStream, timeline: Timeline | None, start: Key | None = None
     ) -> None:
         self.fed = start.position if start else 0
         self.next = 0
@@ -123,7 +126,7 @@ class Run:
             return number >= self.next
         return all(key.position < self.fed for key in self._timeline.entries(number)[:1])
 
-    def _decoded(self, packets: Iterator[Packet[VideoStream]], stream: VideoStream) -> Iterator[VideoFrame]:
+    def _decoded(self, packets: Packets, stream: VideoStream) -> Iterator[VideoFrame]:
         for packet in packets:
             self.fed += 1
             yield from _decode(stream, packet)
@@ -154,13 +157,13 @@ class Video:
         self._file: tuple[InputContainer, VideoStream] | None = None
         self._run: Run | None = None
         self._seen: set[int] = set()
-        self._careful = False
         container, stream = _open(path)
         with container:
             head = [frame for _, frame in islice(Run(_packets(container, stream), stream, None), HEAD)]
             if not head:
                 raise BadInput(f"{path} is broken: not one frame of it could be decoded.")
-            self.fps = float(stream.average_rate or stream.guessed_rate or DEFAULT_FPS)
+            self._declared_fps = float(stream.average_rate or stream.guessed_rate or 0)
+            self._tick = float(stream.time_base or 0)
             self._matrix = _display_matrix(head[0])
             self._coded = (head[0].height, head[0].width)
             self._first = self._rgb(head[0])
@@ -175,6 +178,15 @@ class Video:
 
     def __len__(self) -> int:
         return self._length
+
+    @cached_property
+    def fps(self) -> float:
+        """Frames per second on average: as declared, or as measured when the declaration is off by over 2 %."""
+        times = self._index[0].times if self._index[0] else ()
+        seconds = (times[-1] - times[0]) * self._tick if times else 0.0
+        measured = (len(times) - 1) / seconds if seconds else 0.0
+        trusted = not measured or abs(self._declared_fps - measured) <= 0.02 * measured
+        return (self._declared_fps if trusted else measured) or DEFAULT_FPS
 
     @property
     def damage(self) -> str:
@@ -227,13 +239,6 @@ class Video:
         """Runs that may lead to frame `number`, most promising first; the latest is kept for the next read."""
         if self._run is not None and self._run.leads_to(number):
             yield self._run
-        yield from self._fresh_runs(number)
-        if not self._careful:  # a broken packet makes frame threads lose its neighbours: go on without them
-            self.close()
-            self._careful = True
-            yield from self._fresh_runs(number)
-
-    def _fresh_runs(self, number: int) -> Iterator[Run]:
         timeline, landed = self._index[0], False
         for key in timeline.entries(number) if timeline else ():
             self._run = self._seek(timeline, key) if timeline and key.position else self._restart()
@@ -247,12 +252,12 @@ class Video:
     def _restart(self) -> Run:
         """A run from the start, in a file opened afresh: exactly what sequential decoding does."""
         self.close()
-        self._file = container, stream = _open(self.path, frame_threads=not self._careful)
+        self._file = container, stream = _open(self.path)
         return Run(_packets(container, stream), stream, self._index[0])
 
     def _seek(self, timeline: Timeline, key: Key) -> Run | None:
         """A run from `key`, or None when the container's seek does not lead there."""
-        self._file = container, stream = self._file or _open(self.path, frame_threads=not self._careful)
+        self._file = container, stream = self._file or _open(self.path)
         try:
             container.seek(key.seek_time, stream=stream)
         except av.FFmpegError:
@@ -272,7 +277,7 @@ class Video:
         return _upright(pixels, self._matrix)
 
 
-def _open(path: Path, frame_threads: bool = False) -> tuple[InputContainer, VideoStream]:
+def _open(path: Path) -> tuple[InputContainer, VideoStream]:
     """The container and its main video stream; local files only, whatever a playlist in it may say."""
     try:
         container = av.open(f"file:{path}", options={"protocol_whitelist": "file"})
@@ -282,7 +287,7 @@ def _open(path: Path, frame_threads: bool = False) -> tuple[InputContainer, Vide
     if not isinstance(stream, VideoStream) or not _moving(container, stream):
         container.close()
         raise BadInput(f"{path} holds no video stream that can be decoded.")
-    stream.thread_type = "AUTO" if frame_threads else "SLICE"
+    stream.thread_type = "SLICE"  # frame threads lose the neighbours of broken packets and conceal errors at random
     return container, stream
 
 
@@ -296,7 +301,7 @@ def _reason(error: Exception) -> str:
     return (getattr(error, "strerror", None) or str(error)).rstrip(".")
 
 
-def _packets(container: InputContainer, stream: VideoStream) -> Iterator[Packet[VideoStream]]:
+def _packets(container: InputContainer, stream: VideoStream) -> Packets:
     """The packets of `stream` in decoding order, as far as the file can be read."""
     try:
         for packet in container.demux(stream):
@@ -343,7 +348,7 @@ def _timeline(packets: Sequence[Listed], head: Sequence[int | None]) -> Timeline
 
 def _ends_early(path: Path, stream: VideoStream, last: Listed) -> bool:
     """Whether the file is cut off: inside a packet, before the end of its own index, or of its declared length."""
-    entries = getattr(stream, "index_entries", ())
+    entries: Sequence[Any] = getattr(stream, "index_entries", ())  # PyAV 15 and older do not tell
     beyond = len(entries) > 0 and entries[-1].pos + entries[-1].size > path.stat().st_size
     return last.corrupt or beyond or _declared_end(stream) > _seconds(stream, last) + 1.0
 
@@ -364,11 +369,15 @@ def _seconds(stream: VideoStream, packet: Listed) -> float:
 
 def _display_matrix(frame: VideoFrame) -> tuple[int, int, int, int]:
     """(a, b, c, d) of the display matrix: a pixel (x, y) is shown at (a x + c y, b x + d y), up to a shift."""
-    for data in cast("Iterable[SideData]", frame.side_data):
+    try:
+        side_data = list(cast("Iterable[SideData]", frame.side_data))
+    except ValueError:  # PyAV fails at kinds that it has no name for; its `rotation` does not know of mirroring
+        return _QUARTER_TURNS[round(frame.rotation / 90) % 4]
+    for data in side_data:
         if data.type.name == "DISPLAYMATRIX":
             m = np.frombuffer(bytes(data), np.int32)
             return int(m[0]), int(m[1]), int(m[3]), int(m[4])
-    return 1, 0, 0, 1
+    return _QUARTER_TURNS[0]
 
 
 def _upright(pixels: NDArray[np.uint8], matrix: tuple[int, int, int, int]) -> NDArray[np.uint8]:

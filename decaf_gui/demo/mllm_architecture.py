@@ -61,7 +61,7 @@ class InputCard:
     """How the engine shows a clip to this model: sampled frames, tokens of a video frame, scale of a frame input."""
 
     frames: int = 8
-    video_tokens: int = 36
+    video_tokens: int = 50
     frame_scale: int = 2
 
 
@@ -144,9 +144,7 @@ def build_tokenizer(words: Iterable[str]) -> Qwen2Tokenizer:
     trained = Tokenizer(models.BPE())
     trained.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    trainer = trainers.BpeTrainer(
-        vocab_size=100_000, min_frequency=1, initial_alphabet=alphabet, show_progress=False
-    )
+    trainer = trainers.BpeTrainer(vocab_size=100_000, min_frequency=1, initial_alphabet=alphabet, show_progress=False)
     trained.train_from_iterator(pieces, trainer)
     model = json.loads(trained.to_str())["model"]
     numbers, merges = model["vocab"], [tuple(pair) for pair in model["merges"]]

@@ -9,7 +9,6 @@ from typing import Any, Literal
 import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
 from torch import Tensor
 from torchvision.transforms.v2 import functional as images
 from transformers.models.qwen2_vl.image_processing_qwen2_vl import smart_resize
@@ -30,7 +29,10 @@ ROWS = 3
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One question on a clip: `pair` is the place of its background question in the pack (object questions)."""
+    """One question on a clip; `objects` and those of attribute words are indices into the clip's objects.
+
+    `pair` is the place of its background question in the pack (object questions, otherwise -1).
+    """
 
     text: str
     answer: str
@@ -186,35 +188,40 @@ def object_ask(clip: ShapesClip, expression: ShapesExpression, pair: int = -1, *
         text=object_question(asked) if full else asked.query,
         answer=expression.answer,
         role="object",
-        objects=frozenset(expression.objects),
+        objects=targets_of(clip, expression),
         words=_attributes(clip, asked.query),
         pair=pair,
         named=_named(expression),
-        moving=_moving(expression),
+        moving=expression.kind == "motion",
     )
 
 
 def background_ask(clip: ShapesClip, category: str) -> Question:
     """The background question that leaves out `category`: everything but its objects is to be attended to."""
-    objects = frozenset(o.id for o in clip.objects if o.shape == category)
+    objects = _having(clip, category, "shape") if category in SHAPES else frozenset(range(len(clip.objects)))
     return Question(background_question(category), clip.background, "background", objects, ((category, objects),))
 
 
+def targets_of(clip: ShapesClip, expression: ShapesExpression) -> frozenset[int]:
+    """Indices of the objects that the expression means."""
+    return frozenset(i for i, o in enumerate(clip.objects) if o.id in expression.objects)
+
+
 def _named(expression: ShapesExpression) -> bool:
-    words = set(Expression(expression.text).query.rstrip(".?").split())
-    return expression.answer in words or any(shape in words for shape in SHAPES)
-
-
-def _moving(expression: ShapesExpression) -> bool:
-    return any(stem in expression.kind for stem in ("motion", "direction", "mov", "leav", "return", "time"))
+    """Whether the text says what its target is (a relation names what it relates to)."""
+    return expression.kind in ("shape", "colour_shape")
 
 
 def _attributes(clip: ShapesClip, query: str) -> tuple[tuple[str, frozenset[int]], ...]:
     """Colour and shape words of the query with all objects that have them."""
     said = query.rstrip(".?").split()
-    found = [(w, frozenset(o.id for o in clip.objects if o.colour == w)) for w in said if w in COLOURS]
-    found += [(w, frozenset(o.id for o in clip.objects if o.shape == w)) for w in said if w in SHAPES]
+    found = [(word, _having(clip, word, "colour")) for word in said if word in COLOURS]
+    found += [(word, _having(clip, word, "shape")) for word in said if word in SHAPES]
     return tuple(found[: ROWS - 1])
+
+
+def _having(clip: ShapesClip, word: str, attribute: str) -> frozenset[int]:
+    return frozenset(i for i, o in enumerate(clip.objects) if getattr(o, attribute) == word)
 
 
 def pack(
@@ -260,9 +267,7 @@ def _input(
     return pixels, grid, token_coverage(shown.coverage[:, chosen], kind, frame_scale)
 
 
-def _texts(
-    asked: Sequence[Sequence[Question]], kind: Kind, wording: Wording
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def _texts(asked: Sequence[Sequence[Question]], kind: Kind, wording: Wording) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Padded suffix ids (b, k, s), prompt lengths (b, k), rollout rows (b, k, r), answer targets (b, k, a)."""
     made = [[wording.suffix(kind, q) for q in questions] for questions in asked]
     longest = max(len(p) + len(a) for line in made for p, a, _ in line)
@@ -321,12 +326,7 @@ def _choice(expression: ShapesExpression, random: Generator) -> tuple[str, str]:
     return choice_question(asked, said), answer
 
 
-def first_frames(shown: View, count: int) -> View:
-    """The same view with `count` of its frames, spread evenly."""
+def some_frames(shown: View, count: int) -> View:
+    """The same clip with `count` of its frames, spread evenly, first and last among them."""
     chosen = np.linspace(0, len(shown.frames) - 1, count).round().astype(int)
     return replace(shown, frames=shown.frames[chosen], coverage=shown.coverage[:, chosen])
-
-
-def presence(clip: ShapesClip, objects: Iterable[int]) -> NDArray[np.bool_]:
-    """Frames in which any of `objects` is seen: (T,)."""
-    return clip.masks[sorted(objects)].any(axis=(0, 2, 3))

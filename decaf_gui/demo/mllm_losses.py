@@ -6,7 +6,7 @@ visual tokens, and the contrast of object and background maps is asked to rank t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -34,7 +34,7 @@ class Weights:
     shape: float = 1.0
     colour: float = 0.5
     motion: float = 1.0
-    contrast: float = 0.0
+    contrast: float = 1.0
 
 
 class DenseHead(nn.Module):
@@ -53,22 +53,25 @@ class DenseHead(nn.Module):
 
 @dataclass(frozen=True, eq=False)
 class DenseTargets:
-    """Per visual token: shape and colour classes (b, n), `IGNORED` where mixed; velocity (b, n, 2), NaN where unknown."""
+    """Per visual token: shape and colour classes (b, n), `IGNORED` where mixed; velocity (b, n, 2) or NaN."""
 
     shape: Tensor
     colour: Tensor
     velocity: Tensor
 
 
-def losses(
-    result: PackedResult, batch: PackedQuestions, targets: Targets, dense: tuple[Tensor, ...], weights: Weights
-) -> tuple[Tensor, dict[str, float]]:
-    """The weighted sum and each part's value."""
-    parts = {"answer": answer_loss(result.logits, targets.answers)}
-    parts |= map_losses(result.maps, targets)
-    parts |= dense_losses(dense, dense_targets(targets, batch))
-    if weights.contrast:
+def question_losses(
+    result: PackedResult, batch: PackedQuestions, targets: Targets, *, contrast: bool
+) -> dict[str, Tensor]:
+    """The parts that need questions."""
+    parts = {"answer": answer_loss(result.logits, targets.answers)} | map_losses(result.maps, targets)
+    if contrast:
         parts["contrast"] = contrast_loss(result.maps[:, :, 0], batch, targets)
+    return parts
+
+
+def weighted(parts: Mapping[str, Tensor], weights: Weights) -> tuple[Tensor, dict[str, float]]:
+    """The weighted sum and each part's value."""
     total = torch.stack([getattr(weights, name) * value for name, value in parts.items()]).sum()
     return total, {name: float(value.detach()) for name, value in parts.items()}
 
@@ -137,7 +140,13 @@ def gaussian(maps: Tensor, shape: tuple[int, int, int], size: int) -> Tensor:
     return F.conv2d(flat, line.view(1, 1, 1, -1), padding=(0, size // 2)).reshape(maps.shape)
 
 
-def dense_losses(read: tuple[Tensor, ...], wanted: DenseTargets) -> dict[str, Tensor]:
+def dense_losses(heads: Iterable[nn.Module], features: Sequence[Tensor], wanted: DenseTargets) -> dict[str, Tensor]:
+    """Mean over heads (one for the tower's features, one for the decoder's) of what each reads."""
+    read = [_dense_losses(head(x.float()), wanted) for head, x in zip(heads, features, strict=False)]
+    return {name: torch.stack([part[name] for part in read]).mean() for name in read[0]}
+
+
+def _dense_losses(read: tuple[Tensor, ...], wanted: DenseTargets) -> dict[str, Tensor]:
     """Cross-entropy of shape and colour and the error of the velocity (videos)."""
     shape, colour, velocity = read
     known = ~wanted.velocity.isnan().any(dim=-1)

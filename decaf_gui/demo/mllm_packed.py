@@ -45,18 +45,24 @@ class PackedQuestions:
 
 @dataclass(frozen=True, eq=False)
 class PackedResult:
-    """`logits` (b, k, answers, vocabulary); `maps` (b, k, r, visual tokens) rollout rows;
-    `seen` (b, visual tokens, D) what the rolled layers find at the visual tokens."""
+    """Answers and maps of all questions, and the features that dense heads read.
+
+    `logits` (b, k, answers, vocabulary); `maps` (b, k, r, visual tokens) rollout rows; `tower` and `seen`
+    (b, visual tokens, D): what the vision tower gives, and what the rolled layers find at the visual tokens.
+    """
 
     logits: Tensor
     maps: Tensor
+    tower: Tensor
     seen: Tensor
 
 
 @dataclass(frozen=True, eq=False)
 class LayerAttention:
-    """Softmax attention of one layer in float32: prefix (b, h, p, p), questions to prefix (b, h, k, s, p) and to
-    themselves (b, h, k, s, s)."""
+    """Softmax attention of one layer, float32.
+
+    `prefix` (b, h, p, p), questions `across` to the prefix (b, h, k, s, p) and to their `own` (b, h, k, s, s).
+    """
 
     prefix: Tensor
     across: Tensor
@@ -66,7 +72,8 @@ class LayerAttention:
 def packed_forward(model: Any, batch: PackedQuestions) -> PackedResult:
     """Answer logits and rollout rows of all questions, differentiable (spec section 3, V-Max)."""
     decoder = model.model.language_model
-    hidden = _embed(model, batch)
+    tower = vision_tower(model.model.visual, batch.pixels, batch.grid)
+    hidden = _embed(model, batch, tower)
     rotary = decoder.rotary_emb(hidden, _positions(model, batch))
     first = len(decoder.layers) // 2
     rolled: list[LayerAttention] = []
@@ -79,14 +86,13 @@ def packed_forward(model: Any, batch: PackedQuestions) -> PackedResult:
         if index >= first:
             rolled.append(attention)
     logits = model.lm_head(decoder.norm(hidden)).float()
-    return PackedResult(logits, rollout_rows(rolled, batch), seen)
+    return PackedResult(logits, rollout_rows(rolled, batch), tower, seen)
 
 
-def _embed(model: Any, batch: PackedQuestions) -> Tensor:
+def _embed(model: Any, batch: PackedQuestions, visual: Tensor) -> Tensor:
     """(b, p + k*s, D)."""
     embeddings = model.get_input_embeddings()
     inputs = batch.suffix.shape[0]
-    visual = vision_tower(model.model.visual, batch.pixels, batch.grid)
     prefix = embeddings(batch.prefix).expand(inputs, -1, -1)
     start, stop = batch.visual
     suffix = embeddings(batch.suffix).flatten(1, 2)
@@ -129,7 +135,8 @@ def _layer(
     else:
         mixed = _mix(attention, v, batch)
     hidden = hidden + attend.o_proj(mixed)
-    return hidden + layer.mlp(layer.post_attention_layernorm(hidden)), attention
+    done: Tensor = hidden + layer.mlp(layer.post_attention_layernorm(hidden))
+    return done, attention
 
 
 def _heads(x: Tensor, size: int) -> Tensor:
@@ -248,14 +255,16 @@ def _vision_attention(attend: Any, x: Tensor, rotary: tuple[Tensor, Tensor], win
     q, k, v = attend.qkv(x).unflatten(-1, (3, attend.num_heads, -1)).unbind(2)
     q, k = apply_rotary_pos_emb_vision(q, k, *rotary)
     if windows is None:
-        mixed = _softmax_mix(*(y.transpose(1, 2) for y in (q, k, v)), attend.scaling, None).transpose(1, 2)
-        return attend.proj(mixed.flatten(2))
+        q, k, v = (y.transpose(1, 2) for y in (q, k, v))
+        whole: Tensor = attend.proj(_softmax_mix(q, k, v, attend.scaling, None).transpose(1, 2).flatten(2))
+        return whole
     real = windows >= 0
-    parts = (y[:, windows.clamp_min(0)].transpose(2, 3) for y in (q, k, v))
-    mixed = _softmax_mix(*parts, attend.scaling, None if bool(real.all()) else real).transpose(2, 3)
+    q, k, v = (y[:, windows.clamp_min(0)].transpose(2, 3) for y in (q, k, v))
+    mixed = _softmax_mix(q, k, v, attend.scaling, None if bool(real.all()) else real).transpose(2, 3)
     back = torch.empty(x.shape[1], dtype=torch.long)
     back[windows[real]] = real.flatten().nonzero()[:, 0]
-    return attend.proj(mixed.flatten(1, 2)[:, back].flatten(2))
+    parts: Tensor = attend.proj(mixed.flatten(1, 2)[:, back].flatten(2))
+    return parts
 
 
 def _softmax_mix(q: Tensor, k: Tensor, v: Tensor, scaling: float, real: Tensor | None) -> Tensor:

@@ -10,13 +10,15 @@ import argparse
 import json
 import logging
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from decaf_gui.demo import mllm_architecture as architecture
@@ -29,14 +31,24 @@ from decaf_gui.demo.mllm_data import (
     ask,
     background_ask,
     choice_batch,
-    first_frames,
     object_ask,
     pack,
+    some_frames,
+    targets_of,
     view,
 )
-from decaf_gui.demo.mllm_losses import DenseHead, Weights, answer_loss, losses, mean_of
-from decaf_gui.demo.mllm_packed import PackedQuestions, packed_forward
-from decaf_gui.demo.shapes import ShapesClip, ShapesExpression, make_clip
+from decaf_gui.demo.mllm_losses import (
+    DenseHead,
+    Weights,
+    answer_loss,
+    dense_losses,
+    dense_targets,
+    mean_of,
+    question_losses,
+    weighted,
+)
+from decaf_gui.demo.mllm_packed import PackedQuestions, packed_forward, vision_tower
+from decaf_gui.demo.shapes import ShapesExpression, make_clip
 from decaf_gui.grounding.fusion import Maps, attention_masks, fuse_maps
 from decaf_gui.grounding.settings import GroundingSettings
 
@@ -48,24 +60,30 @@ LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A part of the curriculum up to the share `until` of the run."""
+    """A part of the curriculum up to the share `until` of the run: what a step shows, and what is learned.
+
+    `clips` give one frame each as an image of `frame_scale` times the video's grid, and the first `videos` of them
+    a video of `frames` frames. No `questions` means that only the vision tower learns, to say what lies under each
+    token. `full` questions are the engine's own, the others bare expressions.
+    """
 
     until: float
     clips: int
+    videos: int
     questions: int
-    full: bool
-    frames: int
-    images: int
-    frame_scale: int
-    contrast: float = 0.0
-    choices: bool = True
+    full: bool = True
+    frames: int = 8
+    frame_scale: int = 2
+    contrast: bool = False
+    choices: bool = False
 
 
 CURRICULUM = (
-    Stage(0.10, clips=6, questions=6, full=False, frames=4, images=1, frame_scale=1, choices=False),
-    Stage(0.16, clips=3, questions=6, full=True, frames=4, images=1, frame_scale=1),
-    Stage(0.35, clips=2, questions=6, full=True, frames=8, images=2, frame_scale=2),
-    Stage(1.00, clips=2, questions=6, full=True, frames=8, images=2, frame_scale=2, contrast=1.0),
+    Stage(0.07, clips=24, videos=3, questions=0, frame_scale=1),
+    Stage(0.14, clips=8, videos=4, questions=6, full=False, frames=4, frame_scale=1),
+    Stage(0.18, clips=6, videos=3, questions=6, frames=4, frame_scale=1, choices=True),
+    Stage(0.40, clips=4, videos=2, questions=6, choices=True),
+    Stage(1.00, clips=4, videos=2, questions=6, choices=True, contrast=True),
 )
 
 
@@ -99,14 +117,15 @@ class Trainee:
         self.processor = architecture.build_processor(architecture.demo_tokenizer())
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            self.head = DenseHead(self.model.config.text_config.hidden_size)
+            width = self.model.config.text_config.hidden_size
+            self.heads = torch.nn.ModuleList([DenseHead(width), DenseHead(width)])
             initialise(self.model)
         self.averaged = {name: p.detach().clone() for name, p in self.model.named_parameters()}
         self.optimiser = torch.optim.AdamW(self._groups(), lr=0.0, betas=(0.9, 0.98), fused=True)
         self.step, self.seconds, self.next_seed, self.best = 0, 0.0, FIRST_SEED, -1.0
 
     def _groups(self) -> list[dict[str, Any]]:
-        parameters = [*self.model.parameters(), *self.head.parameters()]
+        parameters = [*self.model.parameters(), *self.heads.parameters()]
         decayed = [p for p in parameters if p.ndim > 1]
         return [{"params": decayed, "weight_decay": 0.05}, {"params": [p for p in parameters if p.ndim < 2]}]
 
@@ -128,7 +147,7 @@ class Trainee:
         """Writes the state beside `path` and renames it into place."""
         state = {
             "model": self.model.state_dict(),
-            "head": self.head.state_dict(),
+            "heads": self.heads.state_dict(),
             "averaged": self.averaged,
             "optimiser": self.optimiser.state_dict(),
             "counters": (self.step, self.seconds, self.next_seed, self.best),
@@ -141,7 +160,7 @@ class Trainee:
         """Reads a state written by `save`."""
         state = torch.load(path, weights_only=True)
         self.model.load_state_dict(state["model"])
-        self.head.load_state_dict(state["head"])
+        self.heads.load_state_dict(state["heads"])
         self.averaged = state["averaged"]
         self.optimiser.load_state_dict(state["optimiser"])
         self.step, self.seconds, self.next_seed, self.best = state["counters"]
@@ -159,6 +178,25 @@ def initialise(model: Any) -> None:
             torch.nn.init.normal_(parameter, std=quiet * parameter[0].numel() ** -0.5)
 
 
+class Pool:
+    """Clips that several steps share: a quarter of each draw is new, so that drawing costs little and varies much."""
+
+    def __init__(self, next_seed: int, per_size: int = 40) -> None:
+        self.next_seed, self.per_size = next_seed, per_size
+        self._views: dict[tuple[int, int], deque[View]] = {size: deque(maxlen=per_size) for size in SIZES}
+
+    def draw(self, count: int, random: Generator) -> list[View]:
+        """`count` different clips of one size, 8 frames each."""
+        size = SIZES[random.integers(len(SIZES))]
+        views = self._views[size]
+        for _ in range(max(1, count // 4, count - len(views))):
+            level = str(random.choice(["kind", "medium"], p=[0.85, 0.15]))
+            views.append(view(make_clip(self.next_seed, level, frames=8, size=size)))
+            self.next_seed += 1
+        chosen = random.choice(len(views), size=count, replace=False)
+        return [views[i] for i in chosen]
+
+
 @dataclass(frozen=True, eq=False)
 class Work:
     """One step: packed batches with their targets, and text-only choices (ids, answers) now and then."""
@@ -167,29 +205,18 @@ class Work:
     choices: tuple[Tensor, Tensor] | None
 
 
-def make_work(stage: Stage, wording: Wording, first_seed: int, *, choices: bool) -> Work:
-    """The step that starts at clip seed `first_seed`, always the same for the same arguments."""
-    random = np.random.default_rng(first_seed)
-    size = SIZES[random.integers(len(SIZES))]
+def make_work(stage: Stage, wording: Wording, views: Sequence[View], random: Generator, *, choices: bool) -> Work:
+    """One step on `views`, equal-sized clips."""
+    questions = [ask(v.clip, max(stage.questions, 3), random, full=stage.full) for v in views]
+    shown = [[int(random.integers(len(v.frames)))] for v in views]
     frames = stage.frames if random.random() < 0.85 else int(random.integers(2, stage.frames))
-    length = frames if stage.frames < 8 else max(frames, int(random.choice([8, 16, 24, 24, 32])))
-    clips = [make_clip(first_seed + i, _level(random), frames=length, size=size) for i in range(stage.clips)]
-    views = [first_frames(view(clip), frames) for clip in clips]
-    questions = [ask(clip, stage.questions, random, full=stage.full) for clip in clips]
-    shown = [_pick_frames(shown_view, stage.images, random) for shown_view in views]
+    videos = [some_frames(v, frames) for v in views[: stage.videos]]
     packs = (
-        pack(views, questions, "video", wording),
+        pack(videos, questions[: stage.videos], "video", wording),
         pack(views, questions, "image", wording, shown, stage.frame_scale),
     )
-    return Work(packs, choice_batch(clips * 5, random, wording) if choices else None)
-
-
-def _level(random: Generator) -> str:
-    return str(random.choice(["kind", "medium"], p=[0.85, 0.15]))
-
-
-def _pick_frames(shown: View, count: int, random: Generator) -> list[int]:
-    return sorted(random.choice(len(shown.frames), size=count, replace=len(shown.frames) < count).tolist())
+    clips = [v.clip for v in views]
+    return Work(packs, choice_batch((clips * 12)[:12], random, wording) if choices else None)
 
 
 def train_step(trainee: Trainee, work: Work, stage: Stage, rate: float, ema: float = 0.998) -> dict[str, float]:
@@ -209,13 +236,19 @@ def train_step(trainee: Trainee, work: Work, stage: Stage, rate: float, ema: flo
 
 
 def _backward(trainee: Trainee, batch: PackedQuestions, targets: Targets, stage: Stage) -> dict[str, float]:
+    wanted, meters = dense_targets(targets, batch), {}
     with torch.autocast("cpu", torch.bfloat16):
-        result = packed_forward(trainee.model, batch)
-        dense = trainee.head(result.seen.float())
-    total, parts = losses(result, batch, targets, dense, Weights(contrast=stage.contrast))
+        if stage.questions:
+            result = packed_forward(trainee.model, batch)
+            parts = question_losses(result, batch, targets, contrast=stage.contrast)
+            meters = _meters(result.logits, result.maps, targets)
+            features = [result.tower, result.seen]
+        else:
+            parts, features = {}, [vision_tower(trainee.model.model.visual, batch.pixels, batch.grid)]
+        parts = parts | dense_losses(trainee.heads, features, wanted)
+    total, values = weighted(parts, Weights())
     (total / 2).backward()
-    meters = _meters(result.logits, result.maps, targets)
-    return {f"{batch.kind}_{name}": value for name, value in (parts | meters).items()}
+    return {f"{batch.kind}_{name}": value for name, value in (values | meters).items()}
 
 
 def _backward_choices(trainee: Trainee, ids: Tensor, answers: Tensor) -> dict[str, float]:
@@ -264,8 +297,8 @@ def evaluate(model: Any, processor: Any, seeds: Sequence[int], level: str = "kin
     wording = Wording(processor)
     found = [m for seed in seeds for m in _evaluate_clip(model, wording, seed, level, per_clip)]
     mean = mean_of(found)
-    names = ("word", "named", "scene", "pointing", "plain_pointing", "peak", "rank", "iou")
-    return HeldOut(*(round(mean.get(name, float("nan")), 4) for name in names), pairs=len(found))
+    names = [name for name in HeldOut.__slots__ if name != "pairs"]
+    return HeldOut(**{name: round(mean.get(name, float("nan")), 4) for name in names}, pairs=len(found))
 
 
 def _evaluate_clip(model: Any, wording: Wording, seed: int, level: str, per_clip: int) -> list[dict[str, float]]:
@@ -307,36 +340,41 @@ def map_meters(raw: dict[str, Maps], shown: View, expression: ShapesExpression) 
     count = len(shown.frames)
     fused = fuse_maps(raw, count, 2, GroundingSettings())["fused"]
     plain = fuse_maps(raw, count, 2, GroundingSettings(contrast=False))["fused"]
-    masks, sampled = _sampled_masks(shown)
-    target = masks[list(expression.objects)].any(axis=0)
+    masks = _sampled_masks(shown)
+    wanted = targets_of(shown.clip, expression)
+    target = np.asarray(masks[sorted(wanted)].any(axis=0))
     visible = target.any(axis=(1, 2))
     means = [float((fused * c).sum() / max(float(c.sum()), 1e-6)) for c in shown.coverage.numpy()]
     best = int(np.argmax(means))
     hits = _hits(fused, target)
     attended = attention_masks(fused, target.shape[1:])
     overlap = (attended & target).sum((1, 2)) / np.maximum((attended | target).sum((1, 2)), 1)
-    return {
-        "pointing": float(hits[visible].mean()),
-        "plain_pointing": float(_hits(plain, target)[visible].mean()),
-        "peak": float(hits[int(fused.max(axis=(1, 2)).argmax())]),
-        "rank": float(best in expression.objects),
-        "iou": float(overlap[visible].mean()),
-    } if visible.any() else {}
+    return (
+        {
+            "pointing": float(hits[visible].mean()),
+            "plain_pointing": float(_hits(plain, target)[visible].mean()),
+            "peak": float(hits[int(fused.max(axis=(1, 2)).argmax())]),
+            "rank": float(best in wanted),
+            "iou": float(overlap[visible].mean()),
+        }
+        if visible.any()
+        else {}
+    )
 
 
-def _sampled_masks(shown: View) -> tuple[Any, list[int]]:
-    total, count = len(shown.clip.frames), len(shown.frames)
-    sampled = [int(i) for i in np.floor(np.linspace(0, total - 1, count))]
-    return shown.clip.masks[:, sampled], sampled
+def _sampled_masks(shown: View) -> NDArray[np.bool_]:
+    """The masks (objects, t, H, W) of the frames that are shown."""
+    sampled = np.floor(np.linspace(0, len(shown.clip.frames) - 1, len(shown.frames))).astype(int)
+    return np.asarray(shown.clip.masks[:, sampled])
 
 
-def _hits(maps: Maps, target: Any) -> Any:
+def _hits(maps: Maps, target: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Whether the centre of each frame's best cell lies on the target: bool (t,)."""
     t, h, w = maps.shape
     best = maps.reshape(t, -1).argmax(axis=1)
     y = ((best // w + 0.5) / h * target.shape[1]).astype(int)
     x = ((best % w + 0.5) / w * target.shape[2]).astype(int)
-    return target[np.arange(t), y, x]
+    return np.asarray(target[np.arange(t), y, x])
 
 
 def train(out: Path, plan: Plan, *, resume: bool) -> Iterator[dict[str, Any]]:
@@ -345,15 +383,16 @@ def train(out: Path, plan: Plan, *, resume: bool) -> Iterator[dict[str, Any]]:
     trainee = Trainee(plan.seed)
     if resume and (out / "last.pt").exists():
         trainee.load(out / "last.pt")
-    wording = Wording(trainee.processor)
+    wording, pool = Wording(trainee.processor), Pool(trainee.next_seed)
     parts: list[dict[str, float]] = []
     clock = Clock(trainee.seconds)
     while (share := clock.seconds / (60 * plan.minutes)) < 1:
         stage = plan.stage(share)
-        work = make_work(stage, wording, trainee.next_seed, choices=stage.choices and trainee.step % 8 == 0)
-        trainee.next_seed += stage.clips
+        random = np.random.default_rng(pool.next_seed)
+        choices = stage.choices and trainee.step % 8 == 0
+        work = make_work(stage, wording, pool.draw(stage.clips, random), random, choices=choices)
         parts.append(train_step(trainee, work, stage, plan.learning_rate(trainee.step, share), plan.ema))
-        trainee.seconds = clock.seconds
+        trainee.seconds, trainee.next_seed = clock.seconds, pool.next_seed
         if clock.due("meters", 30):
             yield {"step": trainee.step, "minutes": round(clock.seconds / 60, 2), **_rounded(mean_of(parts))}
             parts.clear()

@@ -140,7 +140,7 @@ def make_clip(seed: int, level: str = "kind", frames: int = 24, size: tuple[int,
     actors = _stage(rng, world, frames, size)
     scene = _scene(rng, background, world, size)
     pictures, masks = _film(rng, scene, actors, world, frames)
-    shown = masks.reshape(len(actors), frames, -1).any(axis=2)
+    shown: NDArray[np.bool_] = np.asarray(masks.reshape(len(actors), frames, -1).any(axis=2))
     expressions = tuple(_expressions(rng, actors, shown, size))
     fps = float(rng.choice([8, 10, 12, 15]))
     return ShapesClip(pictures, masks, tuple(a.thing for a in actors), expressions, background, fps, seed, level)
@@ -368,7 +368,7 @@ def _coverage(actor: _Actor, t: int, size: tuple[int, int]) -> tuple[NDArray[np.
     points = outline(actor.thing.shape) @ np.array([[c, s], [-s, c]]) * actor.radius + (x - x0 - 0.5, y - y0 - 0.5)
     drawn = np.zeros((y1 - y0, x1 - x0), np.uint8)
     cv2.fillPoly(drawn, [np.round(points * 256).astype(np.int32)], 255, cv2.LINE_AA, shift=8)
-    return drawn.astype(np.float32) / 255, (y0, y1, x0, x1)
+    return drawn.astype(np.float32) / np.float32(255), (y0, y1, x0, x1)
 
 
 # --- what can be said ------------------------------------------------------------------------------------------

@@ -1,0 +1,1 @@
+"""Dataset formats: one module each with a writer, a reader or both, behind one interface; a registry."""

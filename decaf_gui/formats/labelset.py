@@ -1,0 +1,125 @@
+"""What every writer takes and every reader gives: the labelled objects of one clip."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from decaf_gui.core.clip import Clip
+from decaf_gui.core.entities import Label, Labels
+from decaf_gui.core.errors import BadInput
+from decaf_gui.core.masks import Masks
+
+
+@dataclass(frozen=True)
+class LabelledObject:
+    """One object: its id in the project, its class, its masks, and the expressions it answers to.
+
+    `expressions` are positions in the label set's list of expressions.
+    """
+
+    id: int
+    label: Label
+    masks: Masks
+    expressions: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class LabelSet:
+    """All objects of one clip, and a table of expressions; frames as in the clip, (H, W) in pixels.
+
+    `names` are the source names of the frames, `notice` a warning that pictures made from it must show.
+    Raises BadInput when ids repeat, masks differ in size from the clip, or an expression is missing.
+    """
+
+    name: str
+    size: tuple[int, int]
+    frame_count: int
+    fps: float
+    names: tuple[str, ...]
+    objects: tuple[LabelledObject, ...]
+    labels: Labels
+    expressions: tuple[str, ...] = ()
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    notice: str = ""
+
+    def __post_init__(self) -> None:
+        twice = [id_ for id_, times in Counter(obj.id for obj in self.objects).items() if times > 1]
+        if twice:
+            raise BadInput(f"Object {twice[0]} is there twice: give every object its own id.")
+        for obj in self.objects:
+            self._check(obj)
+
+    @classmethod
+    def of_clip(
+        cls,
+        clip: Clip,
+        objects: Iterable[LabelledObject],
+        labels: Labels,
+        expressions: Sequence[str] = (),
+        provenance: Mapping[str, Any] | None = None,
+        notice: str = "",
+    ) -> LabelSet:
+        """A label set of `clip`, which gives the name, the size and the frames."""
+        return cls(
+            name=clip.name,
+            size=clip.size,
+            frame_count=len(clip),
+            fps=clip.fps,
+            names=tuple(clip.names),
+            objects=tuple(objects),
+            labels=labels,
+            expressions=tuple(expressions),
+            provenance=provenance or {},
+            notice=notice,
+        )
+
+    @property
+    def numbers(self) -> Mapping[int, int]:
+        """Object id -> number in an export, 1..N without gaps.
+
+        Objects seen on frame 0 come first: the semi-supervised DAVIS evaluator counts only those, and takes
+        the highest number on frame 0 for how many there are (formats spec, section 1, trap 1).
+        """
+        ordered = sorted(self.objects, key=lambda obj: (starts_late(obj), obj.id))
+        return {obj.id: number for number, obj in enumerate(ordered, start=1)}
+
+    def answers(self, expression: int) -> tuple[LabelledObject, ...]:
+        """The objects that expression number `expression` refers to."""
+        return tuple(obj for obj in self.objects if expression in obj.expressions)
+
+    def _check(self, obj: LabelledObject) -> None:
+        if obj.masks.size != self.size:
+            raise BadInput(f"The masks of object {obj.id} are {obj.masks.size}, the clip {self.name} is {self.size}.")
+        beyond = [frame for frame in obj.masks if not 0 <= frame < self.frame_count]
+        if beyond:
+            raise BadInput(f"Object {obj.id} has a mask on frame {beyond[0]}: the clip has {self.frame_count} frames.")
+        if any(not 0 <= expression < len(self.expressions) for expression in obj.expressions):
+            raise BadInput(f"Object {obj.id} answers to an expression that is not in the list.")
+
+
+def starts_late(obj: LabelledObject) -> bool:
+    """Whether the object is not seen on frame 0."""
+    return 0 not in obj.masks or obj.masks.absent(0)
+
+
+def require_match(labelset: LabelSet, clip: Clip) -> None:
+    """Raise BadInput unless the label set has the clip's size and number of frames."""
+    if (labelset.size, labelset.frame_count) != (clip.size, len(clip)):
+        raise BadInput(
+            f"The labels are for {labelset.frame_count} frames of {labelset.size[1]}x{labelset.size[0]}, "
+            f"{clip.path} has {len(clip)} of {clip.width}x{clip.height}."
+        )
+
+
+def require_complete(labelset: LabelSet) -> None:
+    """Raise BadInput unless every object is known on every frame: datasets cannot say "not labelled" (section 14)."""
+    for obj in labelset.objects:
+        unknown = next((frame for frame in range(labelset.frame_count) if frame not in obj.masks), None)
+        if unknown is not None:
+            raise BadInput(
+                f"Object {obj.id} is not labelled on frame {unknown}: track it over all frames, "
+                "or mark it absent there, before writing a dataset."
+            )

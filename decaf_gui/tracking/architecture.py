@@ -1,0 +1,63 @@
+"""Building SAM2 from a configuration: the nested `model:` section that the sam2 package's own yaml files have."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from importlib.resources import files
+from typing import Any
+
+from decaf_gui.core.errors import BadInput
+
+ALLOWED = "sam2.modeling."
+RELEASES = {
+    "sam2-tiny": "sam2/sam2_hiera_t.yaml",
+    "sam2-small": "sam2/sam2_hiera_s.yaml",
+    "sam2-base-plus": "sam2/sam2_hiera_b+.yaml",
+    "sam2-large": "sam2/sam2_hiera_l.yaml",
+    "sam2.1-tiny": "sam2.1/sam2.1_hiera_t.yaml",
+    "sam2.1-small": "sam2.1/sam2.1_hiera_s.yaml",
+    "sam2.1-base-plus": "sam2.1/sam2.1_hiera_b+.yaml",
+    "sam2.1-large": "sam2.1/sam2.1_hiera_l.yaml",
+}
+
+
+def build_sam(config: Mapping[str, Any]) -> Any:
+    """The model (sam2.modeling.sam2_base.SAM2Base) that `config` describes, with random weights.
+
+    Only classes of the package's modeling modules are ever named by `_target_`: a configuration from a folder must
+    not run anything else. Raises BadInput for other targets and for arguments that do not fit.
+    """
+    return _instantiate(config)
+
+
+def released_config(name: str) -> dict[str, Any]:
+    """The configuration of a released size, such as "sam2.1-tiny", as the package ships it."""
+    from omegaconf import OmegaConf
+
+    if name not in RELEASES:
+        raise BadInput(f'There is no released SAM2 "{name}": choose one of {", ".join(RELEASES)}.')
+    text = (files("sam2") / "configs" / RELEASES[name]).read_text(encoding="utf-8")
+    loaded = OmegaConf.to_container(OmegaConf.create(text), resolve=True)
+    assert isinstance(loaded, dict)
+    return dict(loaded["model"])
+
+
+def _instantiate(node: Any) -> Any:
+    """Mappings with `_target_` become objects, inner ones first."""
+    if isinstance(node, Mapping):
+        values = {str(key): _instantiate(value) for key, value in node.items() if key != "_target_"}
+        return _call(str(node["_target_"]), values) if "_target_" in node else values
+    if isinstance(node, list | tuple):
+        return [_instantiate(value) for value in node]
+    return node
+
+
+def _call(target: str, values: dict[str, Any]) -> Any:
+    module, _, name = target.rpartition(".")
+    if not target.startswith(ALLOWED):
+        raise BadInput(f'This SAM2 configuration names "{target}", which is not a part of SAM2: it is not built.')
+    try:
+        return getattr(import_module(module), name)(**values)
+    except (ImportError, AttributeError, TypeError) as error:
+        raise BadInput(f'This SAM2 configuration does not fit "{target}": {error}.') from None

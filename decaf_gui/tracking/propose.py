@@ -1,0 +1,200 @@
+"""The SAM2 half of a proposal: from maps to scored candidates, and from selected ones to the whole clip."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from decaf_gui.core.entities import Prompt, Scores, Tracklet
+from decaf_gui.core.errors import BadInput
+from decaf_gui.core.events import Event, FrameTracked, Stage, TrackletsReady
+from decaf_gui.core.masks import Masks, Rle
+from decaf_gui.tracking.consistency import consistency_scores
+from decaf_gui.tracking.features import FeatureStore, FrameSource
+from decaf_gui.tracking.queries import PointQuery, Rival, point_queries, suppress
+from decaf_gui.tracking.session import Session
+from decaf_gui.tracking.settings import TrackingSettings
+
+Maps = NDArray[np.float32]
+
+
+@dataclass(eq=False)
+class Candidate:
+    """A point query, the mask that SAM2 gave it on its frame, and (once tracked) its masks on the others."""
+
+    id: int
+    frame: int
+    query: PointQuery
+    iou: float
+    masks: dict[int, Rle]
+    suppressed: bool = False
+    tracked: bool = field(default=False)
+
+    @property
+    def score(self) -> float:
+        """The object score of non-maximum suppression: V at the point + predicted IoU."""
+        return self.query.attention + self.iou
+
+
+def propose_tracklets(
+    clip: FrameSource, frames: Sequence[int], maps: Maps, sam: Any, settings: TrackingSettings | None = None
+) -> Iterator[Event]:
+    """The SAM2 stage alone on given maps: `Stage` events, last a `TrackletsReady` with all candidates.
+
+    `clip` gives frames as uint8 RGB (H, W, 3) by index; `maps` float32 (Ts, Hp, Wp) in [0, 1] lie on the Ts source
+    `frames`; `sam` comes from `load_sam`. Tracklets have ids from 1, masks on the sampled frames (a suppressed
+    candidate only on its own) at the source size, scores, `selected` and `suppressed`. Raises BadInput when maps
+    and frames do not fit.
+    """
+    return candidates(FeatureStore(sam, clip), frames, maps, settings or TrackingSettings())
+
+
+def candidates(store: FeatureStore, frames: Sequence[int], maps: Maps, settings: TrackingSettings) -> Iterator[Event]:
+    """As `propose_tracklets`, on a feature store that other work shares."""
+    if maps.ndim != 3 or len(maps) != len(frames):
+        raise BadInput(f"Maps of shape {maps.shape} do not fit {len(frames)} frames: give (Ts, Hp, Wp).")
+    return _candidates(store, tuple(frames), maps, settings)
+
+
+def _candidates(
+    store: FeatureStore, frames: tuple[int, ...], maps: Maps, settings: TrackingSettings
+) -> Iterator[Event]:
+    store.pin(frames)
+    session = Session(store, frames)
+    found: list[Candidate] = []
+    for done, frame in enumerate(frames):
+        yield Stage("candidates", done, len(frames), f"frame {frame}")
+        fresh = _query(session, frame, maps[done], settings, len(found))
+        found += fresh
+        kept = _suppress(fresh, found, frame, settings)
+        yield from _track_candidates(session, kept, frames, settings)
+    yield Stage("candidates", len(frames), len(frames), f"{len(found)} points")
+    yield TrackletsReady(score_candidates(found, frames, maps, settings, session.size))
+
+
+def _query(
+    session: Session, frame: int, map_hw: NDArray[np.float32], settings: TrackingSettings, so_far: int
+) -> list[Candidate]:
+    """One candidate per point of the frame, all decoded in one batch."""
+    queries = point_queries(map_hw, session.size, settings.tau_pq)
+    rles, ious = session.decode_points(frame, [(q.x, q.y) for q in queries])
+    return [
+        Candidate(so_far + 1 + i, frame, query, iou, {frame: rle})
+        for i, (query, rle, iou) in enumerate(zip(queries, rles, ious, strict=True))
+    ]
+
+
+def _suppress(
+    fresh: Sequence[Candidate], found: Sequence[Candidate], frame: int, settings: TrackingSettings
+) -> list[Candidate]:
+    """Marks what loses on this frame; the ones that are left."""
+    rivals = [Rival(c.id, c.score, c.masks[frame]) for c in found if c.tracked and not c.suppressed]
+    verdict = suppress([c.masks[frame] for c in fresh], [c.score for c in fresh], rivals, settings.nms_iou)
+    kept = [fresh[i] for i in verdict.kept]
+    for candidate in fresh:
+        candidate.suppressed = candidate not in kept
+    for candidate in found:
+        candidate.suppressed |= candidate.id in verdict.deleted
+    return kept
+
+
+def _track_candidates(
+    session: Session, kept: Sequence[Candidate], frames: Sequence[int], settings: TrackingSettings
+) -> Iterator[Event]:
+    """The kept ones over the sampled frames, as mask prompts on their own frame, all in one batch."""
+    if not kept:
+        return
+    for candidate in kept:
+        session.prompt(candidate.id, Prompt(candidate.frame, mask=candidate.masks[candidate.frame].dense()))
+    try:
+        ids, start = [c.id for c in kept], kept[0].frame
+        ends = [frames[-1], frames[0]] if settings.both_ways else [frames[-1]]
+        for stop in ends:
+            for event in session.track(ids, start, stop) if stop != start else ():
+                for candidate in kept:
+                    if event.frame != start:  # there the candidate keeps the mask that its point gave
+                        candidate.masks[event.frame] = event.masks[candidate.id]
+                yield Stage("candidates", frames.index(start), len(frames), f"tracking {len(kept)}")
+    finally:
+        for candidate in kept:
+            session.remove(candidate.id)
+    for candidate in kept:
+        candidate.tracked = True
+        for frame in frames:
+            candidate.masks.setdefault(frame, Rle.empty(session.size))
+
+
+def score_candidates(
+    found: Sequence[Candidate], frames: Sequence[int], maps: Maps, settings: TrackingSettings, size: tuple[int, int]
+) -> tuple[Tracklet, ...]:
+    """All candidates as tracklets, the best first; those that pass `tau_trk` (or else the single best) selected."""
+    alive = [c for c in found if not c.suppressed]
+    consistency: dict[int, float] = {}
+    if settings.consistency:
+        tracks = [Masks(size, c.masks) for c in alive]
+        values = consistency_scores(tracks, frames, maps, settings)
+        consistency = dict(zip([c.id for c in alive], values, strict=True))
+    tracklets = [_tracklet(c, consistency.get(c.id), size) for c in found]
+    chosen = _selection([t for t in tracklets if not t.suppressed], settings)
+    tracklets = [replace(t, selected=t.id in chosen) for t in tracklets]
+    return tuple(sorted(tracklets, key=lambda t: (t.suppressed, -t.scores.total)))
+
+
+def _tracklet(candidate: Candidate, consistency: float | None, size: tuple[int, int]) -> Tracklet:
+    query = candidate.query
+    scores = Scores(query.attention, candidate.iou, consistency)
+    masks = Masks(size, candidate.masks)
+    return Tracklet(candidate.id, candidate.frame, (query.x, query.y), masks, scores, suppressed=candidate.suppressed)
+
+
+def _selection(tracklets: Sequence[Tracklet], settings: TrackingSettings) -> set[int]:
+    """Ids of the tracklets over tau_trk; when none passes, of the best."""
+    if settings.strict:
+        passed = {t.id for t in tracklets if t.scores.total > settings.tau_trk}
+    else:
+        passed = {t.id for t in tracklets if t.scores.total >= settings.tau_trk}
+    if passed or not tracklets:
+        return passed
+    return {max(tracklets, key=lambda t: t.scores.total).id}
+
+
+def propagate(session: Session, tracklets: Sequence[Tracklet]) -> Iterator[Event]:
+    """Tracks the selected tracklets over all frames of the session, from their mask on their own frame, both ways.
+
+    One forward and one backward sweep serve all of them. Yields `Stage` and `FrameTracked`; the last event is a
+    `TrackletsReady` with all tracklets, the selected ones with masks on every frame.
+    """
+    chosen = [t for t in tracklets if t.selected]
+    masks: dict[int, dict[int, Rle]] = {t.id: {} for t in chosen}
+    for tracklet in chosen:
+        session.prompt(tracklet.id, Prompt(tracklet.frame, mask=tracklet.masks[tracklet.frame]))
+    for event in _both_sweeps(session, chosen):
+        if isinstance(event, FrameTracked):
+            for object_id, rle in event.masks.items():
+                masks[object_id][event.frame] = rle
+        yield event
+    yield TrackletsReady(tuple(_with_masks(t, masks[t.id]) if t.selected else t for t in tracklets))
+
+
+def _both_sweeps(session: Session, chosen: Sequence[Tracklet]) -> Iterator[Event]:
+    if not chosen:
+        return
+    ids, own = [t.id for t in chosen], [t.frame for t in chosen]
+    first, last = session.frames[0], session.frames[-1]
+    total = abs(last - min(own)) + 1 + (max(own) - first)
+    done = 0
+    for start, stop in ((min(own), last), (max(own), first)):
+        for event in session.track(ids, start, stop):
+            done += 1
+            yield event
+            yield Stage("tracking", min(done, total), total, f"frame {event.frame}")
+
+
+def _with_masks(tracklet: Tracklet, masks: dict[int, Rle]) -> Tracklet:
+    """The tracked masks; on its own frame the mask that it was prompted with."""
+    own = tracklet.masks.rle(tracklet.frame)
+    return replace(tracklet, masks=Masks(tracklet.masks.size, {**masks, tracklet.frame: own}))

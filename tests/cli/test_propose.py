@@ -1,0 +1,144 @@
+"""The main job from the shell: files and counts, several expressions, JSON, overwrite, Ctrl+C, kill."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+from pycocotools.coco import COCO
+
+from decaf_gui.demo.shapes import make_clip
+
+LENGTH = 12
+COMMAND = [sys.executable, "-m", "decaf_gui.cli"]
+
+
+@pytest.fixture(scope="module")
+def clip_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("cli") / "clip"
+    folder.mkdir()
+    for i, frame in enumerate(make_clip(4, frames=LENGTH, size=(120, 160)).frames):
+        Image.fromarray(frame).save(folder / f"shot{i + 1}.png")
+    return folder
+
+
+def propose(clip: Path, out: Path, *more: str, expressions: tuple[str, ...] = ("the red shape",)):
+    command = [*COMMAND, "propose", str(clip), *expressions, "--out", str(out), *more]
+    return subprocess.run(command, capture_output=True, text=True, timeout=280)
+
+
+@pytest.fixture(scope="module")
+def result(clip_folder, tmp_path_factory):
+    out = tmp_path_factory.mktemp("result") / "out"
+    formats = ["--format", "davis", "--format", "coco", "--format", "overlay"]
+    expressions = ("the red shape", "which shape moves?")
+    done = propose(clip_folder, out, *formats, "--set", "tau_trk=0.1", "--set", "tau_pq=0.6", expressions=expressions)
+    assert done.returncode == 0, done.stderr
+    return out, done
+
+
+def test_labels_have_every_frame_and_object(result):
+    out, _ = result
+    frames = sorted((out / "JPEGImages/480p/clip").iterdir())
+    labels = sorted((out / "Annotations/480p/clip").iterdir())
+    assert [f.name for f in frames] == [f"{i:05d}.jpg" for i in range(LENGTH)]
+    assert [f.name for f in labels] == [f"{i:05d}.png" for i in range(LENGTH)]
+    record = json.loads((out / "proposals.json").read_text())
+    selected = sum(t["selected"] for p in record["proposals"] for t in p["tracklets"])
+    coco = COCO(str(next((out / "annotations").glob("instances_*.json"))))
+    assert len(coco.imgs) == LENGTH
+    tracks = {a["track_id"] for a in coco.anns.values()}
+    assert tracks <= set(range(1, selected + 1))
+    seen = set(np.unique([np.array(Image.open(p)) for p in labels])) - {0}
+    assert seen <= set(range(1, selected + 1))
+    assert seen, "no object was labelled anywhere"
+
+
+def test_overlay_video_has_every_frame(result):
+    out, _ = result
+    (video,) = out.glob("*.mp4")
+    capture = cv2.VideoCapture(str(video))
+    count = 0
+    while capture.read()[0]:
+        count += 1
+    assert count == LENGTH
+
+
+def test_output_says_that_demo_models_know_nothing_of_real_video(result):
+    assert "real video" in result[1].stderr
+
+
+def test_both_expressions_are_recorded_with_scores_and_provenance(result):
+    record = json.loads((result[0] / "proposals.json").read_text())
+    assert [p["expression"] for p in record["proposals"]] == ["the red shape", "which shape moves?"]
+    for proposal in record["proposals"]:
+        assert proposal["provenance"]["mllm"]["id"] == "demo"
+        assert proposal["counters"]["vision_inputs"] == 9
+        assert all({"attention", "sam", "consistency", "total"} <= set(t["scores"]) for t in proposal["tracklets"])
+
+
+def test_nothing_partial_is_left_behind(result):
+    assert not (result[0] / ".partial").exists()
+
+
+def test_existing_result_is_refused_early_and_kept(result, clip_folder):
+    out, _ = result
+    before = {p: p.stat().st_mtime_ns for p in out.rglob("*") if p.is_file()}
+    started = time.monotonic()
+    done = propose(clip_folder, out, "--format", "davis")
+    assert done.returncode == 2
+    assert "--overwrite" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert {p: p.stat().st_mtime_ns for p in out.rglob("*") if p.is_file()} == before
+    assert time.monotonic() - started < 20
+
+
+def test_json_prints_one_event_per_line(clip_folder, tmp_path):
+    done = propose(clip_folder, tmp_path / "out", "--json")
+    assert done.returncode == 0, done.stderr
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    names = [line["event"] for line in lines]
+    assert names[-1] == "result"
+    assert {"Stage", "AttentionReady", "TrackletsReady", "Proposed"} <= set(names)
+
+
+def interrupted(clip_folder: Path, out: Path, when: str, how: signal.Signals):
+    command = [*COMMAND, "propose", str(clip_folder), "the red shape", "--out", str(out), "--json"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    for line in process.stdout:
+        if json.loads(line)["event"] == when:
+            os.kill(process.pid, how)
+            break
+    _, errors = process.communicate(timeout=60)
+    return process.returncode, errors
+
+
+def test_ctrl_c_exits_130_and_names_what_was_kept(clip_folder, tmp_path):
+    out = tmp_path / "out"
+    code, errors = interrupted(clip_folder, out, "TrackletsReady", signal.SIGINT)
+    assert code == 130
+    assert "Traceback" not in errors
+    assert str(out / ".partial") in errors
+    kept = json.loads((out / ".partial/proposals.json").read_text())["proposals"]
+    assert kept[0]["complete"] is False
+    assert kept[0]["tracklets"]
+    assert not (out / "Annotations").exists()
+
+
+def test_killed_run_leaves_no_finished_names_and_can_be_repeated(clip_folder, tmp_path):
+    out = tmp_path / "out"
+    code, _ = interrupted(clip_folder, out, "TrackletsReady", signal.SIGKILL)
+    assert code == -signal.SIGKILL
+    assert not (out / "Annotations").exists()
+    assert propose(clip_folder, out).returncode == 0
+    assert len(list((out / "Annotations/480p/clip").iterdir())) == LENGTH

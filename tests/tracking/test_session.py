@@ -1,0 +1,302 @@
+"""Our session against the sam2 package's SAM2VideoPredictor, and what the predictor cannot do."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from tiny_sam import blob_clip, tiny_base, tiny_predictor
+
+from decaf_gui.core.entities import Prompt
+from decaf_gui.core.errors import BadInput
+from decaf_gui.tracking.features import FeatureStore, preprocess
+from decaf_gui.tracking.session import WINDOW, Session
+
+COUNT = 10
+SIZE = (48, 72)
+CIRCLE, SQUARE = ((14.0, 20.0, True),), ((50.0, 15.0, True), (30.0, 40.0, False))
+BOX = (38.0, 6.0, 62.0, 24.0)
+
+
+def square_mask() -> np.ndarray:
+    mask = np.zeros(SIZE, bool)
+    mask[8:22, 40:60] = True
+    return mask
+
+
+@pytest.fixture(scope="module")
+def clip():
+    return blob_clip(COUNT)
+
+
+@pytest.fixture(scope="module")
+def base():
+    return tiny_base()
+
+
+class Reference:
+    """The predictor on the same frames, with logits by (object, frame)."""
+
+    def __init__(self, clip, folder, **changes):
+        for i, frame in enumerate(clip):
+            Image.fromarray(frame).save(folder / f"{i}.jpg")
+        self.predictor = tiny_predictor(**changes)
+        self.state = self.predictor.init_state(str(folder))
+        images = torch.cat([preprocess(frame, self.predictor.image_size) for frame in clip])
+        self.state["images"], self.state["cached_features"] = images, {}
+
+    def prompt(self, object_id, prompt):
+        if prompt.mask is not None:
+            mask = torch.from_numpy(prompt.mask)
+            out = self.predictor.add_new_mask(self.state, prompt.frame, object_id, mask)
+        else:
+            points = [[x, y] for x, y, _ in prompt.points] or None
+            labels = [int(p) for *_, p in prompt.points] or None
+            out = self.predictor.add_new_points_or_box(
+                self.state, prompt.frame, object_id, points=points, labels=labels, box=prompt.box
+            )
+        return out[2][out[1].index(object_id), 0]
+
+    def track(self, start, stop):
+        found = {}
+        span = self.predictor.propagate_in_video(self.state, start, abs(stop - start), reverse=stop < start)
+        for frame, ids, logits in span:
+            found.update({(object_id, frame): logits[i, 0] for i, object_id in enumerate(ids)})
+        return found
+
+
+def assert_same(masks: dict, logits: dict, *, exact: bool) -> None:
+    """Masks by (object, frame) against logits: exact, or as the specification allows for batched objects."""
+    assert masks.keys() == logits.keys()
+    wrong = total = 0
+    for key, mask in masks.items():
+        truth = (logits[key] > 0).numpy()
+        different = mask != truth
+        if exact:
+            assert not different.any(), key
+        assert not (different & (logits[key].abs() > 0.05).numpy()).any(), key
+        wrong, total = wrong + int(different.sum()), total + different.size
+    assert wrong <= 1e-5 * total
+
+
+def track(session, ids, start, stop):
+    return {(i, e.frame): rle.dense() for e in session.track(ids, start, stop) for i, rle in e.masks.items()}
+
+
+PROMPTS = {
+    "point": Prompt(0, CIRCLE),
+    "points": Prompt(0, SQUARE),
+    "box": Prompt(0, box=BOX),
+    "box and point": Prompt(0, ((45.0, 12.0, True),), box=BOX),
+    "mask": Prompt(0, mask=square_mask()),
+}
+
+
+@pytest.mark.parametrize("name", PROMPTS)
+def test_one_object_equals_the_predictor_bit_by_bit(name, clip, base, tmp_path):
+    reference, session = Reference(clip, tmp_path), Session(FeatureStore(base, clip))
+    expected = reference.prompt(1, PROMPTS[name])
+    answer = session.prompt(1, PROMPTS[name])
+    assert np.array_equal(answer.mask, (expected > 0).numpy())
+    found = track(session, [1], 0, COUNT - 1)
+    assert_same(found, reference.track(0, COUNT - 1), exact=True)
+    areas = [mask.mean() for mask in found.values()]
+    assert 0.01 < np.mean(areas) < 0.99, "the random model gives trivial masks: this test would prove nothing"
+    low = session.objects[1].recent[4]["pred_masks"]
+    kept = reference.state["output_dict_per_obj"][0]["non_cond_frame_outputs"][4]["pred_masks"]
+    assert torch.equal(low, kept)
+
+
+def test_backward_equals_the_predictor(clip, base, tmp_path):
+    reference, session = Reference(clip, tmp_path), Session(FeatureStore(base, clip))
+    for target in (reference, session):
+        target.prompt(1, Prompt(6, CIRCLE))
+    assert_same(track(session, [1], 6, 0), reference.track(6, 0), exact=True)
+
+
+def test_forward_then_backward_equals_the_predictor(clip, base, tmp_path):
+    reference, session = Reference(clip, tmp_path), Session(FeatureStore(base, clip))
+    for target in (reference, session):
+        target.prompt(1, Prompt(4, mask=square_mask()))
+    assert_same(track(session, [1], 4, COUNT - 1), reference.track(4, COUNT - 1), exact=True)
+    assert_same(track(session, [1], 4, 0), reference.track(4, 0), exact=True)
+
+
+def test_correction_on_a_tracked_frame_equals_the_predictor_and_stays(clip, base, tmp_path):
+    reference, session = Reference(clip, tmp_path), Session(FeatureStore(base, clip))
+    for target in (reference, session):
+        target.prompt(1, PROMPTS["mask"])
+    before = track(session, [1], 0, COUNT - 1)
+    reference.track(0, COUNT - 1)
+    fix = Prompt(5, ((20.0, 30.0, True), (50.0, 15.0, False)))
+    expected = reference.prompt(1, fix)
+    answer = session.prompt(1, fix)
+    assert np.array_equal(answer.mask, (expected > 0).numpy())
+    after = track(session, [1], 0, COUNT - 1)
+    assert_same(after, reference.track(0, COUNT - 1), exact=True)
+    assert np.array_equal(after[1, 5], answer.mask), "the correction was lost"
+    assert any((before[1, t] != after[1, t]).any() for t in (6, 7, 8)), "the correction had no effect"
+
+
+def test_several_objects_equal_the_predictor(clip, base, tmp_path):
+    reference, session = Reference(clip, tmp_path), Session(FeatureStore(base, clip))
+    for target in (reference, session):
+        target.prompt(1, PROMPTS["point"])
+        target.prompt(2, PROMPTS["mask"])
+        target.prompt(7, PROMPTS["box"])
+    assert_same(track(session, [1, 2, 7], 0, COUNT - 1), reference.track(0, COUNT - 1), exact=False)
+
+
+def test_postprocessing_equals_the_predictors(clip, tmp_path):
+    extra = {
+        "dynamic_multimask_via_stability": True,
+        "dynamic_multimask_stability_delta": 0.05,
+        "dynamic_multimask_stability_thresh": 0.98,
+    }
+    changes = {"sam_mask_decoder_extra_args": extra, "binarize_mask_from_pts_for_mem_enc": True}
+    reference, session = Reference(clip, tmp_path, **changes), Session(FeatureStore(tiny_base(**changes), clip))
+    for target in (reference, session):
+        target.prompt(1, PROMPTS["points"])
+    assert_same(track(session, [1], 0, COUNT - 1), reference.track(0, COUNT - 1), exact=True)
+
+
+def test_objects_prompted_on_different_frames_join_when_the_sweep_meets_them(clip, base):
+    session = Session(FeatureStore(base, clip))
+    session.prompt(1, Prompt(0, CIRCLE))
+    session.prompt(2, Prompt(5, SQUARE))
+    seen = {event.frame: set(event.masks) for event in session.track([1, 2], 0, COUNT - 1)}
+    assert all(seen[t] == ({1, 2} if t >= 5 else {1}) for t in range(COUNT))
+    alone = Session(FeatureStore(base, clip))
+    alone.prompt(2, Prompt(5, SQUARE))
+    expected = track(alone, [2], 5, COUNT - 1)
+    both = track(session, [2], 5, COUNT - 1)
+    assert all(np.array_equal(both[key], expected[key]) for key in expected)
+
+
+def test_separate_clicks_in_one_batch_equal_single_ones(clip, base):
+    session = Session(FeatureStore(base, clip))
+    points = [(10.0, 10.0), (14.0, 20.0), (50.0, 15.0), (70.0, 40.0)] * 10
+    rles, ious = session.decode_points(3, points)
+    assert session.objects == {}
+    for (x, y), rle, iou in zip(points[:4], rles, ious, strict=False):
+        single = Session(FeatureStore(base, clip)).prompt(1, Prompt(3, ((x, y, True),)))
+        assert (single.mask != rle.dense()).mean() < 1e-3
+        assert single.iou == pytest.approx(iou, abs=1e-5)
+
+
+def test_same_clicks_give_the_same_mask_after_an_undo(clip, base):
+    session = Session(FeatureStore(base, clip))
+    session.prompt(1, PROMPTS["point"])
+    track(session, [1], 0, COUNT - 1)
+    a, b = (20.0, 30.0, True), (50.0, 15.0, False)
+    first = session.prompt(1, Prompt(5, (a,)))
+    both = session.prompt(1, Prompt(5, (a, b)))
+    again = session.prompt(1, Prompt(5, (a,)))
+    assert again.rle == first.rle
+    assert both.rle != first.rle
+    session.clear(1, 5)
+    assert session.prompt(1, Prompt(5, (a,))).rle == first.rle
+
+
+def test_prompted_object_leaves_the_sweep_and_the_others_go_on(clip, base):
+    session = Session(FeatureStore(base, clip))
+    for object_id, name in ((1, "point"), (2, "mask")):
+        session.prompt(object_id, PROMPTS[name])
+    sweep = session.track([1, 2], 0, COUNT - 1)
+    seen = [set(next(sweep).masks) for _ in range(3)]
+    session.prompt(1, Prompt(1, ((30.0, 30.0, True),)))
+    session.prompt(3, Prompt(2, CIRCLE))
+    seen += [set(event.masks) for event in sweep]
+    assert seen == [{1, 2}] * 3 + [{2}] * (COUNT - 3)
+    assert set(track(session, [1, 3], 2, 4)) == {(i, t) for i in (1, 3) for t in (2, 3, 4)}
+
+
+def test_removed_object_leaves_the_sweep(clip, base):
+    session = Session(FeatureStore(base, clip))
+    session.prompt(1, PROMPTS["point"])
+    sweep = session.track([1], 0, 4)
+    next(sweep)
+    session.remove(1)
+    assert [event.masks for event in sweep] == [{}] * 4
+
+
+def test_closed_sweep_can_be_taken_up_again(clip, base):
+    whole, cut = (Session(FeatureStore(base, clip)) for _ in range(2))
+    for session in (whole, cut):
+        session.prompt(1, PROMPTS["mask"])
+    expected = track(whole, [1], 0, COUNT - 1)
+    sweep = cut.track([1], 0, COUNT - 1)
+    for _ in range(5):
+        next(sweep)
+    sweep.close()
+    rest = track(cut, [1], 5, COUNT - 1)
+    assert all(np.array_equal(rest[key], expected[key]) for key in rest)
+
+
+def test_memory_does_not_grow_with_the_clip(base):
+    clip = blob_clip(70)
+    session = Session(FeatureStore(base, clip))
+    session.prompt(1, PROMPTS["point"])
+    sizes = []
+    for _ in session.track([1], 0, 69):
+        sizes.append(len(session.objects[1].recent))
+    assert max(sizes) <= 2 * WINDOW + 2
+    assert len(session.objects[1].masks) == 70
+
+
+def test_click_far_from_every_prompt_still_corrects_the_tracked_mask(base):
+    clip = blob_clip(60)
+    session = Session(FeatureStore(base, clip))
+    session.prompt(1, PROMPTS["mask"])
+    masks = track(session, [1], 0, 59)
+    assert 30 not in session.objects[1].recent
+    inside = np.argwhere(masks[1, 30])
+    assert len(inside), "nothing tracked at frame 30: this test would prove nothing"
+    session.prompt(1, Prompt(30, ((float(inside[0][1]) + 0.5, float(inside[0][0]) + 0.5, True),)))
+    assert session.objects[1].before[30] is not None
+    assert set(session.objects[1].recent) >= {24, 25, 26, 27, 28, 29}
+
+
+def test_frame_list_shares_the_features_of_the_clip(clip, base):
+    store = FeatureStore(base, clip)
+    sampled, full = Session(store, [1, 4, 8]), Session(store)
+    sampled.prompt(1, Prompt(4, CIRCLE))
+    assert [e.frame for e in sampled.track([1], 4, 1)] == [4, 1]
+    assert [e.frame for e in sampled.track([1], 4, 8)] == [4, 8]
+    full.prompt(1, Prompt(4, CIRCLE))
+    track(full, [1], 4, COUNT - 1)
+    track(full, [1], 4, 0)
+    assert store.encoded == COUNT
+    with pytest.raises(BadInput, match="Frame 2 is not"):
+        sampled.prompt(1, Prompt(2, CIRCLE))
+
+
+def test_small_budget_keeps_few_frames_and_pinned_ones(clip, base):
+    store = FeatureStore(base, clip, device_bytes=0, host_bytes=0)
+    store.pin([0])
+    for frame in (0, 1, 2, 1, 0):
+        store.vision(frame, 1)
+    assert store.encoded == 4  # 0, 1, 2, then 1 again; 0 stayed
+    assert len(store._kept["device"]) <= 2
+
+
+def test_objects_without_prompts_cannot_be_tracked(clip, base):
+    session = Session(FeatureStore(base, clip))
+    with pytest.raises(BadInput, match="no object 4"):
+        session.track([4], 0, 3)
+    session.prompt(4, PROMPTS["point"])
+    session.clear(4, 0)
+    with pytest.raises(BadInput, match="no prompt"):
+        session.track([4], 0, 3)
+
+
+def test_small_holes_are_filled_and_large_ones_stay():
+    from decaf_gui.tracking.session import fill_holes
+
+    logits = np.full((20, 20), 5.0, np.float32)
+    logits[3:5, 3:5] = -1
+    logits[10:14, 10:14] = -1
+    filled = fill_holes(logits, 8)
+    assert (filled[3:5, 3:5] > 0).all()
+    assert (filled[10:14, 10:14] < 0).all()

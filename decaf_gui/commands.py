@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,8 +18,7 @@ from decaf_gui.core.events import Event, FrameTracked, Proposed, TrackletsReady
 from decaf_gui.core.masks import Rle
 
 if TYPE_CHECKING:
-    from decaf_gui.formats.labelset import LabelSet
-    from decaf_gui.formats.registry import Format
+    from decaf_gui.formats.base import Format
     from decaf_gui.pipeline.engine import Engine
 
 log = logging.getLogger(__name__)
@@ -52,11 +50,11 @@ def run_propose(run: ProposeRun, *, as_json: bool) -> list[Proposal]:
     expressions = [Expression(text) for text in run.expressions]
     formats = [format_named(name) for name in dict.fromkeys(run.formats)]
     settings = Settings.preset(run.preset).changed(run.values or {})
-    for kind, model in (("mllm", run.mllm), ("sam", run.sam)):
-        card_of(kind, model)
+    card_of("mllm", run.mllm)
+    card_of("sam", run.sam)
     with Clip.open(run.clip) as clip:
         for chosen in formats:
-            chosen.check(run.out, clip.name, overwrite=run.overwrite)
+            chosen.check_output(clip, run.out, overwrite=run.overwrite)
         reporter = Reporter(as_json=as_json)
         from decaf_gui.pipeline.engine import Engine
 
@@ -132,21 +130,21 @@ def write_formats(
     reporter: Reporter,
 ) -> list[Path]:
     """All chosen formats and `proposals.json` (scores and provenance): the paths that are complete."""
-    from decaf_gui.formats.labelset import label_set_of
+    from decaf_gui.formats.base import Written
+    from decaf_gui.formats.proposals import label_set_of
 
     labels = label_set_of(proposals, clip, notice)
     written: list[Path] = []
     for chosen in formats:
-        written += _write_format(labels, clip, chosen, run, reporter)
+        assert chosen.writer is not None
+        for event in reporter.watch(chosen.writer(labels, clip, run.out, overwrite=run.overwrite)):
+            if isinstance(event, Written):
+                written.append(event.path)
+                for warning in event.warnings:
+                    reporter.say(f"{event.format}: {warning}")
     record = {"clip": str(clip.path), "proposals": [proposal_json(p) for p in proposals]}
     written.append(write_json(run.out / "proposals.json", record))
     return written
-
-
-def _write_format(labels: LabelSet, clip: Clip, chosen: Format, run: ProposeRun, reporter: Reporter) -> list[Path]:
-    for event in reporter.watch(chosen.write(labels, clip, run.out, overwrite=run.overwrite)):
-        log.debug("%s", event)
-    return chosen.paths(run.out, clip.name)
 
 
 def report_proposals(proposals: Sequence[Proposal], written: Sequence[Path], notice: str, reporter: Reporter) -> None:
@@ -186,8 +184,7 @@ def write_json(path: Path, value: Any) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.new")
     beside.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
-    os.replace(beside, path)
-    return path
+    return beside.replace(path)
 
 
 def run_demo(out: Path, seed: int, level: str, frames: int, device: str, *, as_json: bool) -> None:
@@ -204,8 +201,7 @@ def run_demo(out: Path, seed: int, level: str, frames: int, device: str, *, as_j
     run = ProposeRun(path, (wanted.text,), out, ("davis", "coco", "overlay"), device=device, overwrite=True)
     proposals = run_propose(run, as_json=as_json)
     targets = [i for i, thing in enumerate(shapes.objects) if thing.id in wanted.objects]
-    truth = shapes.masks[targets].any(axis=0)
-    pairs = [(proposals[0].mask(frame), truth[frame]) for frame in range(len(truth))]
+    pairs = [(proposals[0].mask(t), shapes.masks[targets, t].any(axis=0)) for t in range(len(shapes.frames))]
     j = sum(region_similarity(*pair) for pair in pairs) / len(pairs)
     f = sum(boundary_f(*pair) for pair in pairs) / len(pairs)
     reporter.say(f"Against the exact masks: J {j:.3f}, F {f:.3f}, J&F {(j + f) / 2:.3f}")
@@ -242,11 +238,11 @@ def evaluate_demo(seed: int, clips: int | None, level: str, device: str, *, as_j
 
 def list_models(*, as_json: bool) -> None:
     """All cards, and whether the model is on this machine."""
-    from decaf_gui.pipeline.models import CARDS, locate
+    from decaf_gui.pipeline.models import cards, locate
 
     rows = [
         (card.id, card.kind, _size(card.size_bytes), card.licence, "yes" if locate(card) else "no", card.purpose)
-        for card in CARDS
+        for card in cards()
     ]
     Reporter(as_json=as_json).table("", ["id", "kind", "size", "licence", "here", "for"], rows)
 

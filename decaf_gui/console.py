@@ -59,7 +59,9 @@ class Reporter:
         """A table on standard output (or a JSON line)."""
         listed = [[str(cell) for cell in row] for row in rows]
         if self.as_json:
-            self._print_json({"event": "table", "title": title, "rows": [dict(zip(columns, r)) for r in listed]})
+            self._print_json(
+                {"event": "table", "title": title, "rows": [dict(zip(columns, row, strict=True)) for row in listed]}
+            )
             return
         table = Table(title=title or None, title_justify="left", box=None, header_style="bold", pad_edge=False)
         for column in columns:

@@ -24,6 +24,9 @@ Frame = NDArray[np.uint8]
 
 _MIB = 1 << 20
 
+_STEPS_BACK = 8
+"""A frame so little before the last one asked for means that somebody goes backwards."""
+
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
@@ -63,6 +66,7 @@ class Clip:
     def __init__(self, source: Source, cache_bytes: int) -> None:
         self._source, self._budget = source, cache_bytes
         self._cache: OrderedDict[int, Frame] = OrderedDict()
+        self._asked = 0
         self._lock = Lock()
         self._closed = False
 
@@ -151,7 +155,9 @@ class Clip:
                 raise DecafError(f"The clip {self.path} is closed.")
             if number:  # frame 0 is shown before the file is indexed
                 number = self._within(number)
-            return self._cached(number) if number in self._cache else self._read(number)
+            frame = self._cached(number) if number in self._cache else self._read(number)
+            self._asked = number
+            return frame
 
     def __iter__(self) -> Iterator[Frame]:
         """All frames in order."""
@@ -184,9 +190,10 @@ class Clip:
         return self._cache[number]
 
     def _read(self, number: int) -> Frame:
-        """Frames decoded on the way are kept too, at most half the budget: they serve reading backwards."""
+        """Decode; when frames are asked for backwards, those decoded on the way are kept, up to half the budget."""
         room = max(1, self._budget // (3 * self.height * self.width))
-        for passed, frame in self._source.read(number, reach=(room + 1) // 2):
+        backwards = 0 < self._asked - number <= _STEPS_BACK
+        for passed, frame in self._source.read(number, reach=(room + 1) // 2 if backwards else 1):
             frame.setflags(write=False)
             self._cache[passed] = frame
             self._cache.move_to_end(passed)

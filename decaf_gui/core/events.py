@@ -56,8 +56,9 @@ class FrameTracked(Event):
 
 @dataclass(frozen=True, slots=True)
 class Prompted(Event):
-    """What a prompt did: the object's mask on the prompted frame at the source size, SAM2's predicted IoU for it,
-    and its object score (logit; above 0 means visible).
+    """What a prompt did: the object's mask on the prompted frame, at the source size.
+
+    `iou` is SAM2's predicted IoU for it, `present` its object score (logit; above 0 means visible).
     """
 
     object_id: int

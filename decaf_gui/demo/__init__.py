@@ -1,0 +1,1 @@
+"""The shapes world, the two small models trained on it, and their scores."""

@@ -140,7 +140,7 @@ def _layer(
 
 
 def _heads(x: Tensor, size: int) -> Tensor:
-    return x.unflatten(-1, (-1, size)).transpose(1, 2)
+    return x.reshape(*x.shape[:2], -1, size).transpose(1, 2)
 
 
 def _split(x: Tensor, batch: PackedQuestions) -> tuple[Tensor, Tensor]:
@@ -179,7 +179,7 @@ def _mix_rows(attention: LayerAttention, v: Tensor, rows: Tensor, batch: PackedQ
     v_prefix, v_own = _split(v, batch)
     across = _take_rows(attention.across, rows)
     own = _take_rows(attention.own, rows).to(v.dtype) @ v_own
-    mixed = (across.to(v.dtype).flatten(2, 3) @ v_prefix).unflatten(2, rows.shape[1:]) + own
+    mixed: Tensor = (across.to(v.dtype).flatten(2, 3) @ v_prefix).unflatten(2, rows.shape[1:]) + own
     return mixed.permute(0, 2, 3, 1, 4).flatten(3)
 
 
@@ -214,7 +214,7 @@ def rollout_rows(layers: Sequence[LayerAttention], batch: PackedQuestions) -> Te
 
 
 def _head_weights(attention: LayerAttention, batch: PackedQuestions) -> Tensor:
-    """(b, h, k)."""
+    """One weight per input, head and question, the largest head's being 1: (b, h, k)."""
     span = slice(*batch.visual)
     asked = torch.arange(batch.suffix.shape[2]) < batch.lengths[..., None]
     own = (attention.across[..., span].amax(dim=-1) * asked[:, None]).sum(dim=-1)
@@ -236,7 +236,7 @@ def vision_tower(visual: Any, pixels: Tensor, grid: Grid) -> Tensor:
         hidden = hidden + _vision_attention(block.attn, block.norm1(hidden), rotary, inside)
         hidden = hidden + block.mlp(block.norm2(hidden))
     merged: Tensor = visual.merger(hidden)
-    return merged.unflatten(0, (inputs, -1))
+    return merged.reshape(inputs, -1, merged.shape[-1])
 
 
 def _windows(visual: Any, frame: Tensor) -> Tensor:

@@ -54,7 +54,7 @@ from decaf_gui.grounding.settings import GroundingSettings
 
 FIRST_SEED = 1_000_000
 HELD_OUT_SEED = 500
-SIZES = ((252, 336), (252, 336), (288, 288), (336, 252), (240, 352), (336, 336), (270, 480))
+SIZES = ((252, 336), (240, 320), (288, 288), (336, 252), (256, 352), (270, 480))
 LOG = logging.getLogger(__name__)
 
 
@@ -79,7 +79,7 @@ class Stage:
 
 
 CURRICULUM = (
-    Stage(0.07, clips=24, videos=3, questions=0, frame_scale=1),
+    Stage(0.06, clips=24, videos=0, questions=0, frame_scale=1),
     Stage(0.14, clips=8, videos=4, questions=6, full=False, frames=4, frame_scale=1),
     Stage(0.18, clips=6, videos=3, questions=6, frames=4, frame_scale=1, choices=True),
     Stage(0.40, clips=4, videos=2, questions=6, choices=True),
@@ -92,7 +92,7 @@ class Plan:
     """The run: `minutes` in all (earlier parts of a resumed run included), peak rate, seeds."""
 
     minutes: float
-    rate: float = 1.5e-3
+    rate: float = 1e-3
     warmup: int = 150
     decay_from: float = 0.6
     ema: float = 0.998
@@ -211,12 +211,11 @@ def make_work(stage: Stage, wording: Wording, views: Sequence[View], random: Gen
     shown = [[int(random.integers(len(v.frames)))] for v in views]
     frames = stage.frames if random.random() < 0.85 else int(random.integers(2, stage.frames))
     videos = [some_frames(v, frames) for v in views[: stage.videos]]
-    packs = (
-        pack(videos, questions[: stage.videos], "video", wording),
-        pack(views, questions, "image", wording, shown, stage.frame_scale),
-    )
+    packs = [pack(views, questions, "image", wording, shown, stage.frame_scale)]
+    if videos:
+        packs.append(pack(videos, questions[: stage.videos], "video", wording))
     clips = [v.clip for v in views]
-    return Work(packs, choice_batch((clips * 12)[:12], random, wording) if choices else None)
+    return Work(tuple(packs), choice_batch((clips * 12)[:12], random, wording) if choices else None)
 
 
 def train_step(trainee: Trainee, work: Work, stage: Stage, rate: float, ema: float = 0.998) -> dict[str, float]:

@@ -1,0 +1,1 @@
+"""How good masks are: J, F, J&F."""

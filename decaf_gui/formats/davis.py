@@ -136,7 +136,7 @@ def _warnings(labelset: LabelSet, overlapping: int) -> list[str]:
             f"Not seen on frame 0: object {', '.join(late)}. The semi-supervised DAVIS evaluator does not score those."
         )
     if overlapping:
-        told.append(f"Objects overlap on {overlapping} frames: the newer one is on top.")
+        told.append(f"Objects overlap on {overlapping} of {labelset.frame_count} frames: the newer one is on top.")
     if not labelset.objects:
         told.append("There are no objects: all masks are empty.")
     return told

@@ -31,7 +31,8 @@ class LabelSet:
     """All objects of one clip, and a table of expressions; frames as in the clip, (H, W) in pixels.
 
     `names` are the source names of the frames, `notice` a warning that pictures made from it must show.
-    Raises BadInput when ids repeat, masks differ in size from the clip, or an expression is missing.
+    Raises BadInput when ids repeat, masks differ in size from the clip, or a label or an
+    expression is not in its list.
     """
 
     name: str
@@ -96,6 +97,8 @@ class LabelSet:
         beyond = [frame for frame in obj.masks if not 0 <= frame < self.frame_count]
         if beyond:
             raise BadInput(f"Object {obj.id} has a mask on frame {beyond[0]}: the clip has {self.frame_count} frames.")
+        if obj.label not in self.labels.entries:
+            raise BadInput(f'Object {obj.id} is labelled "{obj.label.name}", which is not in the list of labels.')
         if any(not 0 <= expression < len(self.expressions) for expression in obj.expressions):
             raise BadInput(f"Object {obj.id} answers to an expression that is not in the list.")
 

@@ -43,11 +43,13 @@ def write(labelset: LabelSet, clip: Clip, folder: Path, *, overwrite: bool = Fal
         legend = draw_legend(labelset, colours)
         with av.open(str(draft.path(f"{draft.name}.mp4")), "w", options={"movflags": "+faststart"}) as out:
             stream = _video_stream(out, labelset)
-            for frame in range(labelset.frame_count):
-                drawn = draw_masks(clip[frame], labelset.objects, colours, frame)
-                out.mux(stream.encode(av.VideoFrame.from_ndarray(_even(put_legend(drawn, legend)))))
-                yield Stage("Writing overlay", frame + 1, labelset.frame_count)
-            out.mux(stream.encode(None))
+            try:
+                for frame in range(labelset.frame_count):
+                    drawn = draw_masks(clip[frame], labelset.objects, colours, frame)
+                    out.mux(stream.encode(av.VideoFrame.from_ndarray(_even(put_legend(drawn, legend)))))
+                    yield Stage("Writing overlay", frame + 1, labelset.frame_count)
+            finally:  # what was made until an interruption can be played
+                out.mux(stream.encode(None))
         written = draft.finish()
     yield written
 
@@ -70,9 +72,11 @@ def draw_masks(picture: Pixels, objects: Sequence[LabelledObject], colours: Mapp
     drawn = picture.copy()
     thickness = max(1, picture.shape[0] // 360)
     for obj in sorted((o for o in objects if frame in o.masks), key=lambda o: o.id):
-        mask, colour = obj.masks[frame], colours[obj.id]
-        drawn[mask] = ((drawn[mask].astype(np.uint16) + np.array(colour, np.uint16)) // 2).astype(np.uint8)
-        contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+        x, y, width, height = obj.masks.box(frame) or (0, 0, 0, 0)
+        inside = np.s_[y : y + height, x : x + width]
+        part, mask, colour = drawn[inside], obj.masks[frame][inside], colours[obj.id]
+        part[mask] = ((part[mask].astype(np.uint16) + np.array(colour, np.uint16)) // 2).astype(np.uint8)
+        contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE, offset=(x, y))
         cv2.drawContours(drawn, contours, -1, colour, thickness)
     return drawn
 

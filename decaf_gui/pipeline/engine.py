@@ -100,9 +100,7 @@ class Engine:
         notes = dict.fromkeys(card.note for card in (self.mllm_card, self.sam_card) if card.note)
         return " ".join(notes)
 
-    def propose(
-        self, clip: Clip, expression: str | Expression, settings: Settings | None = None
-    ) -> Iterator[Event]:
+    def propose(self, clip: Clip, expression: str | Expression, settings: Settings | None = None) -> Iterator[Event]:
         """Masks over the whole clip for what `expression` describes; the last event is `Proposed`.
 
         Before it come `Stage`s, one `AttentionReady`, one `TrackletsReady` (all candidates, masks on the sampled
@@ -148,9 +146,7 @@ class Engine:
             )
         )
 
-    def _ground(
-        self, clip: Clip, expression: Expression, settings: Settings, state: ClipState
-    ) -> Iterator[Event]:
+    def _ground(self, clip: Clip, expression: Expression, settings: Settings, state: ClipState) -> Iterator[Event]:
         """Grounding, its counters added to the clip's."""
         from decaf_gui.grounding.ground import ground
 

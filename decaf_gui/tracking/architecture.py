@@ -7,6 +7,9 @@ from importlib import import_module
 from importlib.resources import files
 from typing import Any
 
+import torch
+from torch.overrides import TorchFunctionMode
+
 from decaf_gui.core.errors import BadInput
 
 ALLOWED = "sam2.modeling."
@@ -26,9 +29,11 @@ def build_sam(config: Mapping[str, Any]) -> Any:
     """The model (sam2.modeling.sam2_base.SAM2Base) that `config` describes, with random weights.
 
     Only classes of the package's modeling modules are ever named by `_target_`: a configuration from a folder must
-    not run anything else. Raises BadInput for other targets and for arguments that do not fit.
+    not run anything else. Inside `with torch.device("meta")` no memory is taken. Raises BadInput for other targets
+    and for arguments that do not fit.
     """
-    return _instantiate(config)
+    with _RealLinspace():
+        return _instantiate(config)
 
 
 def released_config(name: str) -> dict[str, Any]:
@@ -41,6 +46,14 @@ def released_config(name: str) -> dict[str, Any]:
     loaded = OmegaConf.to_container(OmegaConf.create(text), resolve=True)
     assert isinstance(loaded, dict)
     return dict(loaded["model"])
+
+
+class _RealLinspace(TorchFunctionMode):
+    """Hiera reads numbers back from torch.linspace, which the meta device has not: it gets them from the CPU."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        more = {"device": "cpu"} if func is torch.linspace else {}
+        return func(*args, **(kwargs or {}), **more)
 
 
 def _instantiate(node: Any) -> Any:

@@ -43,10 +43,7 @@ def load_sam(path_or_id: str | Path, device: str = "cpu") -> Any:
     never downloads). Released weights get the package's postprocessing. Raises BadInput in one line otherwise.
     """
     path = _located(path_or_id)
-    if path.is_dir():
-        model = _load_folder(path)
-    else:
-        model = _load_released(path, _read_weights(path))
+    model = _load_folder(path) if path.is_dir() else _load_released(path, _read_weights(path))
     return model.to(device).eval().requires_grad_(False)
 
 

@@ -166,7 +166,7 @@ class Session:
     def _scaled(self, points: Sequence[tuple[float, float]]) -> Tensor:
         height, width = self.size
         scaled = torch.tensor(points, dtype=torch.float32) / torch.tensor([width, height])
-        return (scaled * self.model.image_size).to(self.store.device)
+        return scaled.mul(float(self.model.image_size)).to(self.store.device)
 
     def _mask_input(self, mask: NDArray[np.bool_]) -> Tensor:
         side = self.model.image_size

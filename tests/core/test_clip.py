@@ -123,7 +123,7 @@ def test_reading_backwards_decodes_a_group_only_once(tmp_path: Path, monkeypatch
         read = clip._source.read
         monkeypatch.setattr(clip._source, "read", lambda number, reach: asked.append(number) or read(number, reach))
         backwards = [clip[i] for i in reversed(range(40))]
-    assert asked == [39]
+    assert asked == [39, 38]  # the second shows the direction, and what it passes is kept
     assert all(np.array_equal(a, b) for a, b in zip(reversed(backwards), decode_all(path), strict=True))
 
 

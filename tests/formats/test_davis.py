@@ -84,7 +84,7 @@ def test_the_tables_name_sources_objects_and_expressions(tmp_path: Path) -> None
     assert [(o["number"], o["object"], o["label"]) for o in info["objects"]] == [(1, 3, "dog"), (2, 7, "ball")]
     assert [(e["text"], e["objects"]) for e in info["expressions"]] == [(EXPRESSIONS[0], [1, 2]), (EXPRESSIONS[1], [2])]
     assert info["provenance"] == {"models": {"sam": "demo"}}
-    assert last.warnings == ("Objects overlap on 2 frames: the newer one is on top.",)
+    assert last.warnings == ("Objects overlap on 1 of 4 frames: the newer one is on top.",)
 
 
 @settings(max_examples=25, deadline=None)
@@ -151,7 +151,7 @@ def test_an_object_that_is_not_labelled_on_every_frame_is_refused(tmp_path: Path
     whole = two_objects(clip)
     some = whole.objects[1]
     partly = LabelledObject(some.id, some.label, some.masks.restrict([0, 1, 3]))
-    labels = LabelSet.of_clip(clip, [whole.objects[0], partly], whole.labels)
+    labels = LabelSet.of_clip(clip, [whole.objects[0], partly], whole.labels, EXPRESSIONS)
     with pytest.raises(BadInput, match="Object 7 is not labelled on frame 2"):
         next(davis.write(labels, clip, tmp_path / "out"))
     assert not (tmp_path / "out").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -27,12 +28,18 @@ def write(labels: LabelSet, clip: Clip, out: Path) -> Clip:
     return Clip.open(last.path / "bear.mp4")
 
 
+def silent(labels: LabelSet) -> LabelSet:
+    """Without a legend."""
+    objects = tuple(replace(obj, expressions=()) for obj in labels.objects)
+    return replace(labels, objects=objects, expressions=())
+
+
 def difference(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.abs(a.astype(int) - b).max(axis=-1)
 
 
 def test_the_video_has_all_frames_at_even_sides_in_h264(clip: Clip, tmp_path: Path) -> None:
-    with write(label_set(clip, {}), clip, tmp_path / "out") as video:
+    with write(silent(label_set(clip, {})), clip, tmp_path / "out") as video:
         assert (len(video), video.size, video.fps) == (3, (122, 162), 24.0)
         for i in range(3):
             assert difference(video[i][:121, :161], clip[i]).mean() < 6
@@ -42,14 +49,13 @@ def test_the_video_has_all_frames_at_even_sides_in_h264(clip: Clip, tmp_path: Pa
 
 
 def test_the_rate_of_the_clip_is_kept_exactly(clip: Clip, tmp_path: Path) -> None:
-    labels = LabelSet("bear", clip.size, 3, 30000 / 1001, tuple(clip.names), (), label_set(clip, {}).labels)
-    with write(labels, clip, tmp_path / "out") as video:
+    with write(replace(label_set(clip, {}), fps=30000 / 1001), clip, tmp_path / "out") as video:
         assert video.fps == 30000 / 1001
 
 
 def test_colour_lies_on_the_mask_and_nowhere_else(clip: Clip, tmp_path: Path) -> None:
     mask = box(20, 30, 60, 90, SIZE)
-    labels = label_set(clip, {5: [mask] * 3})
+    labels = silent(label_set(clip, {5: [mask] * 3}))
     with write(labels, clip, tmp_path / "out") as video:
         changed = difference(video[1][:121, :161], clip[1])
     assert changed[24:56, 34:86].min() > 20
@@ -76,15 +82,18 @@ def test_the_legend_shows_the_colours_of_each_expression_and_the_notice(clip: Cl
     line = legend.shape[0] // 3
     assert legend.shape[1] == SIZE[1]
     for row, colour in enumerate([overlay.NOTICE_COLOUR, colours[1], colours[2]]):
-        assert (legend[row * line : (row + 1) * line] == colour).all(axis=-1).any()
-    assert (legend[line : 2 * line] == overlay.TEXT_COLOUR).all(axis=-1).any()
+        distance = difference(legend[row * line : (row + 1) * line], np.array(colour))
+        assert distance.min() < 40  # letters are smoothed
+    assert difference(legend[line:], np.array(overlay.TEXT_COLOUR)).min() < 40
 
 
 def test_a_legend_of_many_long_expressions_leaves_most_of_the_picture_free(clip: Clip) -> None:
-    labels = LabelSet("x", SIZE, 3, 24.0, tuple(clip.names), (), label_set(clip, {}).labels, ("word " * 99,) * 40)
+    labels = replace(label_set(clip, {}), expressions=("word " * 99,) * 40)
     legend = overlay.draw_legend(labels, {})
     assert 0 < legend.shape[0] <= SIZE[0] / 3
-    assert overlay.draw_legend(label_set(clip, {}), {}).shape[0] > 0
-    silent = LabelSet("x", SIZE, 3, 24.0, tuple(clip.names), (), labels.labels)
-    assert overlay.draw_legend(silent, {}).shape[0] == 0
-    assert np.array_equal(overlay.put_legend(clip[0].copy(), overlay.draw_legend(silent, {})), clip[0])
+
+
+def test_without_expressions_and_notice_there_is_no_legend(clip: Clip) -> None:
+    legend = overlay.draw_legend(silent(label_set(clip, {})), {})
+    assert legend.shape[0] == 0
+    assert np.array_equal(overlay.put_legend(clip[0].copy(), legend), clip[0])

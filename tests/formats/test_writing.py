@@ -138,7 +138,8 @@ def test_label_sets_that_contradict_themselves_are_refused(clip: Clip) -> None:
         ([LabelledObject(1, label, good), LabelledObject(1, label, good)], "twice"),
         ([LabelledObject(1, label, Masks((9, 9)))], "the clip bear is"),
         ([LabelledObject(1, label, Masks.encode({4: good[0]}, clip.size))], "mask on frame 4"),
-        ([LabelledObject(1, label, good, (0,))], "not in the list"),
+        ([LabelledObject(1, label, good, (0,))], "expression that is not in the list"),
+        ([LabelledObject(1, Label(2, "cat"), good)], '"cat", which is not in the list'),
     ]
     for objects, says in wrong:
         with pytest.raises(BadInput, match=says):

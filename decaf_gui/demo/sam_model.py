@@ -1,0 +1,212 @@
+"""The tiny SAM2 of the demo: its architecture, and a start from which training from nothing does not collapse.
+
+SAM2's default initialisation ignores the click for a long time. Here every layer preserves variance, and token-image
+attention starts with shared orthogonal query and key weights, so that a click attends to its own place at step 0.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from decaf_gui.tracking.architecture import build_sam
+
+IMAGE_SIZE = 128
+D_MODEL, MEMORY = 96, 32
+NAME = "decaf-demo-sam"
+
+
+def demo_config(image_size: int = IMAGE_SIZE) -> dict[str, Any]:
+    """The `model:` section, in the layout of the sam2 package's own files."""
+    base = "sam2.modeling."
+
+    def sine(features: int) -> dict[str, Any]:
+        target = f"{base}position_encoding.PositionEmbeddingSine"
+        return {"_target_": target, "num_pos_feats": features, "normalize": True, "scale": None, "temperature": 10000}
+
+    def attention(**more: Any) -> dict[str, Any]:
+        shape = {"embedding_dim": D_MODEL, "num_heads": 1, "downsample_rate": 1, "dropout": 0.0}
+        side = image_size // 16
+        target = f"{base}sam.transformer.RoPEAttention"
+        return {"_target_": target, "rope_theta": 10000.0, "feat_sizes": [side, side], **shape, **more}
+
+    trunk = {
+        "_target_": f"{base}backbones.hieradet.Hiera",
+        "embed_dim": 24,
+        "num_heads": 1,
+        "stages": [1, 2, 3, 1],
+        "window_spec": [8, 4, 8, 8],
+        "global_att_blocks": [4, 5],
+        "window_pos_embed_bkg_spatial_size": [8, 8],
+    }
+    neck = {
+        "_target_": f"{base}backbones.image_encoder.FpnNeck",
+        "position_encoding": sine(D_MODEL),
+        "d_model": D_MODEL,
+        "backbone_channel_list": [192, 96, 48, 24],
+        "fpn_top_down_levels": [2, 3],
+        "fpn_interp_model": "nearest",
+    }
+    layer = {
+        "_target_": f"{base}memory_attention.MemoryAttentionLayer",
+        "activation": "relu",
+        "dim_feedforward": 256,
+        "dropout": 0.0,
+        "pos_enc_at_attn": False,
+        "self_attention": attention(),
+        "d_model": D_MODEL,
+        "pos_enc_at_cross_attn_keys": True,
+        "pos_enc_at_cross_attn_queries": False,
+        "cross_attention": attention(rope_k_repeat=True, kv_in_dim=MEMORY),
+    }
+    encoder = {
+        "_target_": f"{base}memory_encoder.MemoryEncoder",
+        "in_dim": D_MODEL,
+        "out_dim": MEMORY,
+        "position_encoding": sine(MEMORY),
+        "mask_downsampler": {
+            "_target_": f"{base}memory_encoder.MaskDownSampler",
+            "embed_dim": D_MODEL,
+            "kernel_size": 3,
+            "stride": 2,
+            "padding": 1,
+        },
+        "fuser": {
+            "_target_": f"{base}memory_encoder.Fuser",
+            "layer": {
+                "_target_": f"{base}memory_encoder.CXBlock",
+                "dim": D_MODEL,
+                "kernel_size": 7,
+                "padding": 3,
+                "layer_scale_init_value": 0.1,
+                "use_dwconv": True,
+            },
+            "num_layers": 1,
+        },
+    }
+    return {
+        "_target_": f"{base}sam2_base.SAM2Base",
+        "image_encoder": {
+            "_target_": f"{base}backbones.image_encoder.ImageEncoder",
+            "scalp": 1,
+            "trunk": trunk,
+            "neck": neck,
+        },
+        "memory_attention": {
+            "_target_": f"{base}memory_attention.MemoryAttention",
+            "d_model": D_MODEL,
+            "pos_enc_at_input": True,
+            "layer": layer,
+            "num_layers": 1,
+        },
+        "memory_encoder": encoder,
+        "num_maskmem": 5,
+        "max_obj_ptrs_in_encoder": 8,
+        "image_size": image_size,
+        "sigmoid_scale_for_mem_enc": 20.0,
+        "sigmoid_bias_for_mem_enc": -10.0,
+        "use_mask_input_as_output_without_sam": True,
+        "directly_add_no_mem_embed": True,
+        "no_obj_embed_spatial": True,
+        "use_high_res_features_in_sam": True,
+        "multimask_output_in_sam": False,
+        "iou_prediction_use_sigmoid": True,
+        "use_obj_ptrs_in_encoder": True,
+        "add_tpos_enc_to_obj_ptrs": True,
+        "proj_tpos_enc_in_obj_ptrs": True,
+        "use_signed_tpos_enc_to_obj_ptrs": True,
+        "only_obj_ptrs_in_the_past_for_eval": True,
+        "pred_obj_scores": True,
+        "pred_obj_scores_mlp": True,
+        "fixed_no_obj_ptr": True,
+        "use_mlp_for_obj_ptr_proj": True,
+    }
+
+
+def fresh_model(seed: int = 0) -> Any:
+    """A demo SAM2 that is ready for training."""
+    torch.manual_seed(seed)
+    model = build_sam(demo_config())
+    with torch.no_grad():
+        _preserve_variance(model)
+        _quiet_embeddings(model)
+        for block in model.sam_mask_decoder.transformer.layers:
+            _attend_to_own_place(block.cross_attn_token_to_image)
+            _attend_to_own_place(block.cross_attn_image_to_token)
+            block.cross_attn_image_to_token.out_proj.weight.mul_(6)
+            for norm in (block.norm1, block.norm2, block.norm3):
+                norm.weight.fill_(0.25)
+            block.norm4.weight.fill_(0.5)
+        _attend_to_own_place(model.sam_mask_decoder.transformer.final_attn_token_to_image)
+        model.sam_mask_decoder.pred_obj_score_head.layers[-1].bias.fill_(2.0)
+    return model.eval()
+
+
+def _preserve_variance(model: nn.Module) -> None:
+    """Weights of variance 1/fan-in, biases 0, in every linear and convolutional layer."""
+    for module in model.modules():
+        if isinstance(module, nn.Linear | nn.Conv2d):
+            nn.init.normal_(module.weight, std=module.weight[0].numel() ** -0.5)
+        elif isinstance(module, nn.ConvTranspose2d):  # kernel = stride: each output pixel has in_channels inputs
+            nn.init.normal_(module.weight, std=module.in_channels**-0.5)
+        else:
+            continue
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+
+
+def _quiet_embeddings(model: Any) -> None:
+    for conv in model.image_encoder.neck.convs:
+        conv.conv.weight.mul_(0.3)
+    encoder = model.sam_prompt_encoder
+    for embedding in (*encoder.point_embeddings, encoder.not_a_point_embed, encoder.no_mask_embed):
+        embedding.weight.mul_(0.3)
+    encoder.mask_downscaling[-1].weight.mul_(0.3)
+
+
+def _attend_to_own_place(attention: Any, gain: float = 3.75) -> None:
+    """Equal orthogonal query and key weights: equal position codes find each other."""
+    nn.init.orthogonal_(attention.q_proj.weight, gain=gain)
+    attention.k_proj.weight.copy_(attention.q_proj.weight)
+
+
+def prepare_memory(model: Any, features: Tensor) -> None:
+    """Before the video stage: scales the memory path to the statistics of `features` (M, C) of trained frames.
+
+    The memory attention's output starts as the plain feature would look to the decoder, its cross attention
+    prefers the same place (equal constant query and key biases under rotary codes), and the features enter the
+    memory encoder at unit variance.
+    """
+    mean, std = features.mean(0), features.std(0)
+    attention = model.memory_attention
+    with torch.no_grad():
+        attention.norm.weight.copy_(std)
+        attention.norm.bias.copy_(mean + model.no_mem_embed.flatten())
+        model.memory_encoder.pix_feat_proj.weight.div_(features.std().clamp_min(1e-3))
+        for layer in attention.layers:
+            cross = layer.cross_attn_image
+            for projection in (cross.q_proj, cross.k_proj):
+                projection.weight.mul_(0.5)
+                projection.bias.fill_(0.6)
+            layer.self_attn.out_proj.weight.mul_(0.3)
+            layer.linear2.weight.mul_(0.3)
+
+
+def export(model: Any, folder: Path) -> None:
+    """Writes config.json and model.safetensors (float16) as `load_sam` reads them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    weights = {k: v.detach().to("cpu", torch.float16).contiguous() for k, v in model.state_dict().items()}
+    beside = folder / "model.safetensors.new"
+    save_file(weights, beside, metadata={"format": "pt"})
+    beside.chmod(0o644)
+    beside.replace(folder / "model.safetensors")
+    config = {"model_type": "sam2", "name": NAME, "trained_on": "synthetic shapes only", "postprocess": False}
+    text = json.dumps(config | {"model": demo_config(model.image_size)}, indent=1) + "\n"
+    beside = folder / "config.json.new"
+    beside.write_text(text, encoding="utf-8")
+    beside.replace(folder / "config.json")

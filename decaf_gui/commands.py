@@ -8,7 +8,10 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from decaf_gui.console import Reporter, tracklet_json
 from decaf_gui.core.clip import Clip
@@ -201,9 +204,10 @@ def run_demo(out: Path, seed: int, level: str, frames: int, device: str, *, as_j
     run = ProposeRun(path, (wanted.text,), out, ("davis", "coco", "overlay"), device=device, overwrite=True)
     proposals = run_propose(run, as_json=as_json)
     targets = [i for i, thing in enumerate(shapes.objects) if thing.id in wanted.objects]
-    pairs = [(proposals[0].mask(t), shapes.masks[targets, t].any(axis=0)) for t in range(len(shapes.frames))]
-    j = sum(region_similarity(*pair) for pair in pairs) / len(pairs)
-    f = sum(boundary_f(*pair) for pair in pairs) / len(pairs)
+    truth = [np.asarray(shapes.masks[targets, t].any(axis=0)) for t in range(len(shapes.frames))]
+    pairs = [(proposals[0].mask(t), mask) for t, mask in enumerate(truth)]
+    j = fmean(region_similarity(*pair) for pair in pairs)
+    f = fmean(boundary_f(*pair) for pair in pairs)
     reporter.say(f"Against the exact masks: J {j:.3f}, F {f:.3f}, J&F {(j + f) / 2:.3f}")
     reporter.say(f"Everything is in {out.resolve()}; watch the overlay video first.")
     reporter.result(j=j, f=f, out=str(out.resolve()))

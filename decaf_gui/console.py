@@ -102,7 +102,7 @@ class Reporter:
 
     def _log(self, event: Event) -> None:
         """A line when a stage begins, ends or has run for a while."""
-        if not isinstance(event, Stage):
+        if not isinstance(event, Stage) or event.within:
             return
         name, when = self._last
         finished = event.total > 0 and event.done >= event.total

@@ -19,12 +19,16 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Stage(Event):
-    """Progress of a named stage: `done` of `total` steps (total 0: unknown); `note` is for people."""
+    """Progress of a named stage: `done` of `total` steps (total 0: unknown); `note` is for people.
+
+    `within` marks a step inside of another stage: live displays show it, logs leave it out.
+    """
 
     name: str
     done: int = 0
     total: int = 0
     note: str = ""
+    within: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from fractions import Fraction
@@ -16,7 +15,7 @@ from PIL import Image
 
 from decaf_gui.core.errors import BadInput
 from decaf_gui.demo.shapes import ShapesClip, level_named, make_clip
-from decaf_gui.formats.davis import PALETTE
+from decaf_gui.formats.davis import pascal_palette
 
 
 def write_clips(folder: Path, seed: int, clips: int, level: str, frames: int, *, video: bool) -> Iterator[Path]:
@@ -58,8 +57,8 @@ def _described(shapes: ShapesClip) -> dict[str, object]:
 def _write_masks(shapes: ShapesClip, folder: Path) -> None:
     with _beside(folder) as made:
         for t in range(shapes.masks.shape[1]):
-            picture = Image.fromarray(label_map(shapes, t), mode="P")
-            picture.putpalette(PALETTE)
+            picture = Image.fromarray(label_map(shapes, t))
+            picture.putpalette(pascal_palette().tobytes())
             picture.save(made / f"{t:05d}.png")
 
 
@@ -87,7 +86,7 @@ def _write_video(shapes: ShapesClip, path: Path) -> None:
         for picture in shapes.frames:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         container.mux(stream.encode())
-    os.replace(beside, path)
+    beside.replace(path)
 
 
 class _beside:  # noqa: N801 (reads as a verb where it is used)
@@ -104,10 +103,10 @@ class _beside:  # noqa: N801 (reads as a verb where it is used)
     def __exit__(self, failure: object, *_: object) -> None:
         if failure is None:
             shutil.rmtree(self.folder, ignore_errors=True)
-            os.replace(self.made, self.folder)
+            self.made.replace(self.folder)
 
 
 def _write_text(path: Path, text: str) -> None:
     beside = path.with_name(f".{path.name}.new")
     beside.write_text(text, encoding="utf-8")
-    os.replace(beside, path)
+    beside.replace(path)

@@ -160,7 +160,7 @@ class Mllm:
         steps = self.family.encode(frames, shown.kind, shown.size, batch)
         while True:
             try:
-                yield Stage("vision", next(steps), 0, "visual tokens")
+                yield Stage("vision", next(steps), 0, "visual tokens", within=True)
             except StopIteration as finished:
                 features, layout = finished.value
                 break
@@ -178,7 +178,7 @@ class Mllm:
             part = slice(start, start + chunk)
             with recording(with_queries):
                 self._decode(embeds[:, part], positions[..., part], cache)
-            yield Stage("prefill", min(start + chunk, ids.shape[1]), ids.shape[1], "tokens")
+            yield Stage("prefill", min(start + chunk, ids.shape[1]), ids.shape[1], "tokens", within=True)
         return Prefix(ids, cache, with_queries.joined(), with_queries.scaling, grid, layout)
 
     def _decode(self, embeds: Tensor, positions: Tensor, cache: DynamicCache) -> Tensor:
@@ -193,12 +193,12 @@ class Mllm:
         recorder = Recorder(prefix.queries)
         try:
             hidden, position = self._read(prefix, question, recorder)
-            yield Stage("question", 1, 3, "read")
+            yield Stage("question", 1, 3, "read", within=True)
             suffix = recorder.joined()
             maps = [self._rollout(prefix, suffix, index, settings) for index in range(len(prefix.ids))]
-            yield Stage("question", 2, 3, "attention rolled out")
+            yield Stage("question", 2, 3, "attention rolled out", within=True)
             texts = self._generate(hidden, position, prefix.cache, settings.max_new_tokens)
-            yield Stage("question", 3, 3, "answered")
+            yield Stage("question", 3, 3, "answered", within=True)
         finally:
             prefix.rewind()
         return [Answer(*pair) for pair in zip(texts, maps, strict=True)]

@@ -12,7 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from decaf_gui import __version__
-from decaf_gui.pipeline.logs import log_folder
+from decaf_gui.pipeline.logs import log_file
 from decaf_gui.pipeline.models import MIB, cards, locate
 
 PACKAGES = ("torch", "torchvision", "transformers", "sam2", "av", "opencv-python-headless", "pycocotools")
@@ -109,7 +109,7 @@ def _models() -> Iterator[Finding]:
 
 
 def _places() -> Iterator[Finding]:
-    folder = log_folder()
+    folder = log_file().parent
     parent = next(p for p in (folder, *folder.parents) if p.exists())
     writable = os.access(parent, os.W_OK)
     yield Finding("log", writable, str(folder), f"make {parent} writable, or nothing is logged")

@@ -118,7 +118,7 @@ def _track_candidates(
                 for candidate in kept:
                     if event.frame != start:  # there the candidate keeps the mask that its point gave
                         candidate.masks[event.frame] = event.masks[candidate.id]
-                yield Stage("candidates", frames.index(start), len(frames), f"tracking {len(kept)}")
+                yield Stage("candidates", frames.index(start), len(frames), f"tracking {len(kept)}", within=True)
     finally:
         for candidate in kept:
             session.remove(candidate.id)

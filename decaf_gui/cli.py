@@ -169,6 +169,7 @@ def _assignments(pairs: list[str] | None) -> dict[str, str]:
 
 def main() -> None:
     """The console script's entry: maps every outcome to an exit code and one line."""
+    logging.getLogger("decaf_gui").addHandler(logging.NullHandler())  # until the log is open
     sys.exit(_guarded(lambda: app(standalone_mode=False)))
 
 

@@ -242,11 +242,11 @@ def evaluate_demo(seed: int, clips: int | None, level: str, device: str, *, as_j
 
 def list_models(*, as_json: bool) -> None:
     """All cards, and whether the model is on this machine."""
-    from decaf_gui.pipeline.models import cards, locate
+    from decaf_gui.pipeline.models import CARDS, locate
 
     rows = [
         (card.id, card.kind, _size(card.size_bytes), card.licence, "yes" if locate(card) else "no", card.purpose)
-        for card in cards()
+        for card in CARDS
     ]
     Reporter(as_json=as_json).table("", ["id", "kind", "size", "licence", "here", "for"], rows)
 

@@ -84,15 +84,17 @@ def propose(
     preset: Preset = "paper",
     settings: Set = None,
     overwrite: Overwrite = False,
+    accept_damage: Annotated[
+        bool, typer.Option("--accept-damage", help="Use what can be read of a video that ends too early.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Propose masks for what the expressions describe, and write them as labels."""
     from decaf_gui.commands import ProposeRun, run_propose
 
     chosen = tuple(formats) if formats else ("davis",)
-    job = ProposeRun(
-        clip, tuple(expressions), out, chosen, mllm, sam, device, preset, _assignments(settings), overwrite
-    )
+    models, values = (mllm, sam, device, preset), _assignments(settings)
+    job = ProposeRun(clip, tuple(expressions), out, chosen, *models, values, overwrite, accept_damage)
     run_propose(job, as_json=as_json)
 
 

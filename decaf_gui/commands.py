@@ -42,27 +42,31 @@ class ProposeRun:
     preset: str = "paper"
     values: dict[str, str] | None = None
     overwrite: bool = False
+    accept_damage: bool = False
 
 
 def run_propose(run: ProposeRun, *, as_json: bool) -> list[Proposal]:
     """Proposes masks for every expression and writes the chosen formats. Everything given is checked first."""
     from decaf_gui.formats.registry import format_named
-    from decaf_gui.pipeline.models import card_of
+    from decaf_gui.pipeline.models import card_of, source_of
     from decaf_gui.pipeline.settings import Settings
 
     expressions = [Expression(text) for text in run.expressions]
     formats = [format_named(name) for name in dict.fromkeys(run.formats)]
     settings = Settings.preset(run.preset).changed(run.values or {})
-    card_of("mllm", run.mllm)
-    card_of("sam", run.sam)
+    for kind, model in (("mllm", run.mllm), ("sam", run.sam)):
+        source_of(card_of(kind, model))
     with Clip.open(run.clip) as clip:
+        if clip.damage and not run.accept_damage:
+            raise BadInput(f"{clip.damage} Mend the file, or go on with these frames: --accept-damage.")
         for chosen in formats:
             chosen.check_output(clip, run.out, overwrite=run.overwrite)
         reporter = Reporter(as_json=as_json)
         from decaf_gui.pipeline.engine import Engine
 
         engine = Engine(run.mllm, run.sam, run.device, settings=settings)
-        reporter.say(f"{clip.name}: {len(clip)} frames, {clip.width}x{clip.height}, on {engine.device}")
+        frames = "1 frame" if len(clip) == 1 else f"{len(clip)} frames"
+        reporter.say(f"{clip.name}: {frames}, {clip.width}x{clip.height}, on {engine.device}")
         proposals = propose_all(engine, clip, expressions, run.out, reporter)
         written = write_formats(proposals, clip, formats, run, engine.notice, reporter)
         report_proposals(proposals, written, engine.notice, reporter)
@@ -84,9 +88,7 @@ def propose_all(
                     proposals.append(event.proposal)
             pending = Pending()
     except BaseException:
-        kept = keep_partial(out / PARTIAL, proposals, pending)
-        if kept is not None:
-            reporter.say(f"What was made so far is kept in {kept}")
+        keep_partial(out / PARTIAL, proposals, pending, reporter)
         raise
     return proposals
 
@@ -113,15 +115,14 @@ class Pending:
         return {"expression": self.text, "complete": False, "tracklets": self.tracklets, "masks": masks}
 
 
-def keep_partial(folder: Path, proposals: Sequence[Proposal], pending: Pending) -> Path | None:
-    """Writes finished and pending work to `<folder>/proposals.json`; None when there is nothing to keep."""
+def keep_partial(folder: Path, proposals: Sequence[Proposal], pending: Pending, reporter: Reporter) -> None:
+    """Writes finished and pending work to `<folder>/proposals.json`, if there is any, and says so."""
     work = [proposal_json(p, masks=True) for p in proposals]
     if pending.tracklets or pending.masks:
         work.append(pending.as_dict())
-    if not work:
-        return None
-    folder.mkdir(parents=True, exist_ok=True)
-    return write_json(folder / "proposals.json", {"proposals": work})
+    if work:
+        kept = write_json(folder / "proposals.json", {"proposals": work})
+        reporter.say(f"What was made so far is kept in {kept}", always=True)
 
 
 def write_formats(
@@ -133,18 +134,25 @@ def write_formats(
     reporter: Reporter,
 ) -> list[Path]:
     """All chosen formats and `proposals.json` (scores and provenance): the paths that are complete."""
-    from decaf_gui.formats.base import Written
+    from decaf_gui.formats.base import Written, partial_folder
     from decaf_gui.formats.proposals import label_set_of
 
     labels = label_set_of(proposals, clip, notice)
     written: list[Path] = []
-    for chosen in formats:
-        assert chosen.writer is not None
-        for event in reporter.watch(chosen.writer(labels, clip, run.out, overwrite=run.overwrite)):
-            if isinstance(event, Written):
-                written.append(event.path)
-                for warning in event.warnings:
-                    reporter.say(f"{event.format}: {warning}")
+    try:
+        for chosen in formats:
+            assert chosen.writer is not None
+            for event in reporter.watch(chosen.writer(labels, clip, run.out, overwrite=run.overwrite)):
+                if isinstance(event, Written):
+                    written.append(event.path)
+                    for warning in event.warnings:
+                        reporter.say(f"{event.format}: {warning}")
+    except BaseException:
+        keep_partial(run.out / PARTIAL, proposals, Pending(), reporter)
+        for unfinished in (partial_folder(run.out, f.name, clip.name) for f in formats):
+            if unfinished.exists():
+                reporter.say(f"The unfinished labels are in {unfinished}", always=True)
+        raise
     record = {"clip": str(clip.path), "proposals": [proposal_json(p) for p in proposals]}
     written.append(write_json(run.out / "proposals.json", record))
     return written
@@ -261,7 +269,7 @@ def download_model(model: str, *, yes: bool, as_json: bool) -> None:
     if there is not None:
         reporter.say(f"{card.id} is already here: {there}")
         return
-    reporter.say(f"{card.id}: about {_size(card.size_bytes)}, licence {card.licence}, from {card.source}")
+    reporter.say(f"{card.id}: {_size(card.size_bytes)}, licence {card.licence}, from {card.source}")
     if not yes and not _agreed():
         raise BadInput("Nothing was downloaded. Answer y, or give --yes.")
     for event in reporter.watch(download(card)):
@@ -295,4 +303,6 @@ def _agreed() -> bool:
 
 
 def _size(count: int) -> str:
+    if not count:
+        return "of unknown size"
     return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"

@@ -45,9 +45,9 @@ class Reporter:
                 if hasattr(events, "close"):
                     events.close()
 
-    def say(self, text: str) -> None:
-        """One line for people; silent in JSON mode, where results are events."""
-        if not self.as_json:
+    def say(self, text: str, *, always: bool = False) -> None:
+        """One line for people on standard error; silent in JSON mode unless `always`."""
+        if always or not self.as_json:
             self.console.print(text, markup=False)
 
     def result(self, **values: Any) -> None:

@@ -13,6 +13,7 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -59,31 +60,51 @@ LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
-    """A part of the curriculum up to the share `until` of the run: what a step shows, and what is learned.
+class Task:
+    """What one step shows and asks.
 
     `clips` give one frame each as an image of `frame_scale` times the video's grid, and the first `videos` of them
     a video of `frames` frames. No `questions` means that only the vision tower learns, to say what lies under each
     token. `full` questions are the engine's own, the others bare expressions.
     """
 
-    until: float
     clips: int
     videos: int
-    questions: int
+    questions: int = 6
     full: bool = True
     frames: int = 8
     frame_scale: int = 2
+
+
+TOWER = Task(clips=24, videos=0, questions=0, frame_scale=1)
+BARE = Task(clips=8, videos=4, full=False, frames=4, frame_scale=1)
+SMALL = Task(clips=6, videos=3, frames=4, frame_scale=1)
+BARE_LARGE = Task(clips=4, videos=2, full=False)
+LARGE = Task(clips=4, videos=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A part of the curriculum up to the share `until` of the run: tasks with how often they come."""
+
+    until: float
+    tasks: tuple[tuple[float, Task], ...]
     contrast: bool = False
     choices: bool = False
 
+    def pick(self, random: Generator) -> Task:
+        """One task by chance."""
+        weights = np.array([weight for weight, _ in self.tasks])
+        return self.tasks[int(random.choice(len(self.tasks), p=weights / weights.sum()))][1]
 
+
+# A step of LARGE costs three of BARE, and what BARE teaches (which object is meant, what it is) carries over.
 CURRICULUM = (
-    Stage(0.06, clips=24, videos=0, questions=0, frame_scale=1),
-    Stage(0.14, clips=8, videos=4, questions=6, full=False, frames=4, frame_scale=1),
-    Stage(0.18, clips=6, videos=3, questions=6, frames=4, frame_scale=1, choices=True),
-    Stage(0.40, clips=4, videos=2, questions=6, choices=True),
-    Stage(1.00, clips=4, videos=2, questions=6, choices=True, contrast=True),
+    Stage(0.06, ((1.0, TOWER),)),
+    Stage(0.22, ((1.0, BARE),)),
+    Stage(0.45, ((0.80, BARE), (0.12, SMALL), (0.08, BARE_LARGE)), contrast=True, choices=True),
+    Stage(0.80, ((0.40, BARE), (0.15, SMALL), (0.45, LARGE)), contrast=True, choices=True),
+    Stage(1.00, ((0.15, SMALL), (0.85, LARGE)), contrast=True, choices=True),
 )
 
 
@@ -199,30 +220,36 @@ class Pool:
 
 @dataclass(frozen=True, eq=False)
 class Work:
-    """One step: packed batches with their targets, and text-only choices (ids, answers) now and then."""
+    """One step: packed batches with their targets, and text-only choices (ids, answers) now and then.
+
+    Unless `asked`, the questions are fillers and only the vision tower learns.
+    """
 
     packs: tuple[tuple[PackedQuestions, Targets], ...]
     choices: tuple[Tensor, Tensor] | None
+    asked: bool = True
 
 
-def make_work(stage: Stage, wording: Wording, views: Sequence[View], random: Generator, *, choices: bool) -> Work:
+def make_work(task: Task, wording: Wording, views: Sequence[View], random: Generator, *, choices: bool) -> Work:
     """One step on `views`, equal-sized clips."""
-    questions = [ask(v.clip, max(stage.questions, 3), random, full=stage.full) for v in views]
+    questions = [ask(v.clip, max(task.questions, 3), random, full=task.full) for v in views]
     shown = [[int(random.integers(len(v.frames)))] for v in views]
-    frames = stage.frames if random.random() < 0.85 else int(random.integers(2, stage.frames))
-    videos = [some_frames(v, frames) for v in views[: stage.videos]]
-    packs = [pack(views, questions, "image", wording, shown, stage.frame_scale)]
+    frames = task.frames if random.random() < 0.85 else int(random.integers(2, task.frames))
+    videos = [some_frames(v, frames) for v in views[: task.videos]]
+    packs = [pack(views, questions, "image", wording, shown, task.frame_scale)]
     if videos:
-        packs.append(pack(videos, questions[: stage.videos], "video", wording))
+        packs.append(pack(videos, questions[: task.videos], "video", wording))
     clips = [v.clip for v in views]
-    return Work(tuple(packs), choice_batch((clips * 12)[:12], random, wording) if choices else None)
+    text = choice_batch((clips * 8)[:8], random, wording) if choices else None
+    return Work(tuple(packs), text, asked=task.questions > 0)
 
 
-def train_step(trainee: Trainee, work: Work, stage: Stage, rate: float, ema: float = 0.998) -> dict[str, float]:
+def train_step(trainee: Trainee, work: Work, rate: float, *, contrast: bool, ema: float = 0.998) -> dict[str, float]:
     """One optimiser step; the losses and meters."""
     for group in trainee.optimiser.param_groups:
         group["lr"] = rate
-    parts = [_backward(trainee, batch, targets, stage) for batch, targets in work.packs]
+    learn = partial(_backward, contrast=contrast) if work.asked else _backward_tower
+    parts = [learn(trainee, batch, targets) for batch, targets in work.packs]
     if work.choices is not None:
         parts.append(_backward_choices(trainee, *work.choices))
     parameters = [p for group in trainee.optimiser.param_groups for p in group["params"]]
@@ -234,20 +261,27 @@ def train_step(trainee: Trainee, work: Work, stage: Stage, rate: float, ema: flo
     return mean_of([*parts, {"norm": float(norm)}])
 
 
-def _backward(trainee: Trainee, batch: PackedQuestions, targets: Targets, stage: Stage) -> dict[str, float]:
-    wanted, meters = dense_targets(targets, batch), {}
+def _backward(trainee: Trainee, batch: PackedQuestions, targets: Targets, *, contrast: bool) -> dict[str, float]:
     with torch.autocast("cpu", torch.bfloat16):
-        if stage.questions:
-            result = packed_forward(trainee.model, batch)
-            parts = question_losses(result, batch, targets, contrast=stage.contrast)
-            meters = _meters(result.logits, result.maps, targets)
-            features = [result.tower, result.seen]
-        else:
-            parts, features = {}, [vision_tower(trainee.model.model.visual, batch.pixels, batch.grid)]
-        parts = parts | dense_losses(trainee.heads, features, wanted)
+        result = packed_forward(trainee.model, batch)
+        parts = question_losses(result, batch, targets, contrast=contrast)
+        parts |= dense_losses(trainee.heads, [result.tower, result.seen], dense_targets(targets, batch))
+    values = _backward_parts(parts) | _meters(result.logits, result.maps, targets)
+    return {f"{batch.kind}_{name}": value for name, value in values.items()}
+
+
+def _backward_tower(trainee: Trainee, batch: PackedQuestions, targets: Targets) -> dict[str, float]:
+    with torch.autocast("cpu", torch.bfloat16):
+        tower = vision_tower(trainee.model.model.visual, batch.pixels, batch.grid)
+        parts = dense_losses(trainee.heads, [tower], dense_targets(targets, batch))
+    return {f"{batch.kind}_{name}": value for name, value in _backward_parts(parts).items()}
+
+
+def _backward_parts(parts: dict[str, Tensor]) -> dict[str, float]:
+    """Half the weighted sum: a step sees two kinds of input."""
     total, values = weighted(parts, Weights())
     (total / 2).backward()
-    return {f"{batch.kind}_{name}": value for name, value in (values | meters).items()}
+    return values
 
 
 def _backward_choices(trainee: Trainee, ids: Tensor, answers: Tensor) -> dict[str, float]:
@@ -388,9 +422,11 @@ def train(out: Path, plan: Plan, *, resume: bool) -> Iterator[dict[str, Any]]:
     while (share := clock.seconds / (60 * plan.minutes)) < 1:
         stage = plan.stage(share)
         random = np.random.default_rng(pool.next_seed)
+        task = stage.pick(random)
         choices = stage.choices and trainee.step % 8 == 0
-        work = make_work(stage, wording, pool.draw(stage.clips, random), random, choices=choices)
-        parts.append(train_step(trainee, work, stage, plan.learning_rate(trainee.step, share), plan.ema))
+        work = make_work(task, wording, pool.draw(task.clips, random), random, choices=choices)
+        rate = plan.learning_rate(trainee.step, share)
+        parts.append(train_step(trainee, work, rate, contrast=stage.contrast, ema=plan.ema))
         trainee.seconds, trainee.next_seed = clock.seconds, pool.next_seed
         if clock.due("meters", 30):
             yield {"step": trainee.step, "minutes": round(clock.seconds / 60, 2), **_rounded(mean_of(parts))}

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
+from torch.nn import functional
 
 from decaf_gui.tracking.architecture import build_sam
 
@@ -176,25 +177,44 @@ def _attend_to_own_place(attention: Any, gain: float = 3.75) -> None:
 
 
 def prepare_memory(model: Any, features: Tensor) -> None:
-    """Before the video stage: scales the memory path to the statistics of `features` (M, C) of trained frames.
+    """Before the video stage: fits the memory path to `features` (M, C) of trained frames.
 
-    The memory attention's output starts as the plain feature would look to the decoder, its cross attention
-    prefers the same place (equal constant query and key biases under rotary codes), and the features enter the
-    memory encoder at unit variance.
+    The memory attention's output starts as what the decoder knows from pictures, its norms standardise every channel
+    (trained features have large constant parts), its cross attention prefers the same place, and the memory that it
+    adds is as large as what varies in the features.
     """
-    mean, std = features.mean(0), features.std(0)
-    attention = model.memory_attention
+    spread = features.std(0).clamp_min(1e-3)
+    size = float(spread.pow(2).mean().sqrt())
+    encoder, attention = model.memory_encoder, model.memory_attention
     with torch.no_grad():
-        attention.norm.weight.copy_(std)
-        attention.norm.bias.copy_(mean + model.no_mem_embed.flatten())
-        model.memory_encoder.pix_feat_proj.weight.div_(features.std().clamp_min(1e-3))
+        _fit_norm(attention.norm, features, features + model.no_mem_embed.flatten())
+        encoder.pix_feat_proj.weight.div_(size)
+        encoder.pix_feat_proj.bias.copy_(-(encoder.pix_feat_proj.weight[:, :, 0, 0] @ features.mean(0)))
         for layer in attention.layers:
+            for norm in (layer.norm1, layer.norm2, layer.norm3):
+                _fit_norm(norm, features, (features - features.mean(0)) / spread)
             cross = layer.cross_attn_image
             for projection in (cross.q_proj, cross.k_proj):
                 projection.weight.mul_(0.5)
-                projection.bias.fill_(0.6)
-            layer.self_attn.out_proj.weight.mul_(0.3)
-            layer.linear2.weight.mul_(0.3)
+                _prefer_same_place(projection.bias)
+            cross.out_proj.weight.mul_(size)
+            layer.self_attn.out_proj.weight.mul_(0.3 * size)
+            layer.linear2.weight.mul_(0.3 * size)
+
+
+def _fit_norm(norm: nn.LayerNorm, features: Tensor, wanted: Tensor) -> None:
+    """Scale and shift of each channel that bring the norm of features (M, C) closest to `wanted` (M, C)."""
+    plain = functional.layer_norm(features, features.shape[-1:])
+    centred, target = plain - plain.mean(0), wanted - wanted.mean(0)
+    weight = (centred * target).mean(0) / centred.pow(2).mean(0).clamp_min(1e-12)
+    norm.weight.copy_(weight)
+    norm.bias.copy_(wanted.mean(0) - weight * plain.mean(0))
+
+
+def _prefer_same_place(bias: Tensor, strength: float = 4.0, pairs: int = 6) -> None:
+    """Equal biases of queries and keys in the fastest rotary pairs of each axis: only those tell neighbours apart."""
+    bias.zero_()
+    bias.view(2, -1)[:, : 2 * pairs] = strength
 
 
 def export(model: Any, folder: Path) -> None:

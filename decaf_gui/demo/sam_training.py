@@ -339,7 +339,7 @@ def begin_video(run: Run) -> None:
     with torch.no_grad():
         features = encode(run.model, load_batch(rng, 32, 1).images[0], 1)[0][-1].flatten(0, 1)
     prepare_memory(run.model, features)
-    run.average = copy.deepcopy(run.model)
+    run.average.load_state_dict(run.model.state_dict())
     run.optimizer = _optimizer(run.model, 8e-4)
     run.stage = "video"
 

@@ -12,12 +12,33 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from decaf_gui import __version__
+from decaf_gui.pipeline.fetching import cache_folder, existing_parent
 from decaf_gui.pipeline.logs import log_file
-from decaf_gui.pipeline.models import MIB, cards, locate
+from decaf_gui.pipeline.models import CARDS, locate
 
-PACKAGES = ("torch", "torchvision", "transformers", "sam2", "av", "opencv-python-headless", "pycocotools")
+PACKAGES = (
+    "av",
+    "huggingface-hub",
+    "numpy",
+    "opencv-python-headless",
+    "pillow",
+    "platformdirs",
+    "pycocotools",
+    "rich",
+    "safetensors",
+    "sam2",
+    "tokenizers",
+    "torch",
+    "torchvision",
+    "transformers",
+    "typer",
+)
+"""What the program is built on, as in pyproject.toml."""
+CLASHING = ("opencv-python", "opencv-contrib-python")
+"""Packages that overwrite files of opencv-python-headless and bring a Qt of their own."""
 GIB = 1 << 30
-REINSTALL = "set the environment up again: uv sync --reinstall"
+LEAST_MEMORY, LEAST_DISK = 4 * GIB, GIB
+REINSTALL = "install decaf-gui again: `uv sync --reinstall`, or `pip install --force-reinstall decaf-gui`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +52,20 @@ class Finding:
 
 
 def examine() -> tuple[Finding, ...]:
-    """Everything, in the order a person reads it. Takes seconds: torch is imported to see the devices."""
-    looks: tuple[Callable[[], Iterator[Finding]], ...] = (_program, _packages, _devices, _memory, _models, _places)
+    """Everything, in the order a person reads it. Takes seconds: torch is imported to see the devices.
+
+    Never raises for what is broken: telling that is its work.
+    """
+    looks: tuple[Callable[[], Iterator[Finding]], ...] = (
+        _program,
+        _packages,
+        _devices,
+        _memory,
+        _disks,
+        _models,
+        _encoder,
+        _log,
+    )
     return tuple(finding for look in looks for finding in look())
 
 
@@ -47,12 +80,10 @@ def _packages() -> Iterator[Finding]:
     for name in PACKAGES:
         found = _version(name)
         yield Finding(name, found is not None, found or "not installed", REINSTALL)
-    clash = _version("opencv-python")
-    if clash is not None:
-        mend = "uninstall opencv-python: it brings a Qt of its own beside opencv-python-headless"
-        yield Finding("opencv-python", False, f"{clash} is installed, too", mend)
-    encoder = _can_encode("libx264")
-    yield Finding("H.264 encoder", encoder, "libx264" if encoder else "missing in PyAV", REINSTALL)
+    clashes = [f"{name} {_version(name)}" for name in CLASHING if _version(name)]
+    mend = f"`pip uninstall {' '.join(CLASHING)}`, then {REINSTALL}"
+    found = f"{', '.join(clashes)} beside opencv-python-headless" if clashes else "none"
+    yield Finding("opencv-python clash", not clashes, found, mend)
 
 
 def _version(name: str) -> str | None:
@@ -62,54 +93,88 @@ def _version(name: str) -> str | None:
         return None
 
 
-def _can_encode(codec: str) -> bool:
-    try:
-        from av.codec import Codec
-
-        Codec(codec, "w")
-    except Exception:  # whatever is wrong with PyAV, the doctor goes on and says that it is
-        return False
-    return True
-
-
 def _devices() -> Iterator[Finding]:
     yield Finding("processor", None, f"{os.cpu_count()} cores")
     try:
         import torch
     except Exception as error:  # a broken torch is what the doctor is there to tell
-        yield Finding("devices", False, str(error).split("\n")[0], REINSTALL)
+        yield Finding("GPU", False, f"torch cannot be imported: {_first_line(error)}", REINSTALL)
         return
-    for index in range(torch.cuda.device_count()):
-        properties = torch.cuda.get_device_properties(index)
-        yield Finding(f"cuda:{index}", True, f"{properties.name}, {properties.total_memory / GIB:.0f} GiB")
+    try:
+        for index in range(torch.cuda.device_count()):
+            seen = torch.cuda.get_device_properties(index)
+            yield Finding(f"cuda:{index}", True, f"{seen.name}, {seen.total_memory / GIB:.0f} GiB")
+    except Exception as error:  # so is a driver that does not fit
+        yield Finding("cuda", False, _first_line(error), "install a driver that fits torch's CUDA version")
     if torch.backends.mps.is_available():
         yield Finding("mps", True, "available")
-    if not torch.cuda.is_available() and not torch.backends.mps.is_available():
-        yield Finding("GPU", None, "none found: the demo models are fine on the CPU, released models are slow there")
+    elif not torch.cuda.is_available():
+        yield Finding("GPU", None, "none found", "not needed for the demo models; released models are slow without one")
 
 
 def _memory() -> Iterator[Finding]:
-    page, names = os.sysconf("SC_PAGE_SIZE"), os.sysconf_names
-    if "SC_PHYS_PAGES" in names and "SC_AVPHYS_PAGES" in names:
-        total, free = os.sysconf("SC_PHYS_PAGES") * page, os.sysconf("SC_AVPHYS_PAGES") * page
-        enough = total > 4 * GIB
-        yield Finding("memory", enough, f"{free / GIB:.1f} of {total / GIB:.1f} GiB free", "4 GiB are needed at least")
-    usage = shutil.disk_usage(Path.cwd())
-    yield Finding("disk here", usage.free > GIB, f"{usage.free / GIB:.1f} GiB free", "make room: labels need space")
+    memory = _memory_bytes()
+    if memory is None:
+        yield Finding("memory", None, "unknown on this system")
+        return
+    free, total = memory
+    mend = f"{LEAST_MEMORY // GIB} GiB are needed at least: use another machine"
+    yield Finding("memory", total >= LEAST_MEMORY, f"{free / GIB:.1f} of {total / GIB:.1f} GiB free", mend)
+
+
+def _memory_bytes() -> tuple[int, int] | None:
+    """(free, total) main memory; None where the system does not tell."""
+    try:
+        page = os.sysconf("SC_PAGE_SIZE")
+        return os.sysconf("SC_AVPHYS_PAGES") * page, os.sysconf("SC_PHYS_PAGES") * page
+    except (AttributeError, ValueError, OSError):  # Windows has no sysconf, macOS not all names
+        return None
+
+
+def _disks() -> Iterator[Finding]:
+    places = [("disk here", Path.cwd(), "make room: labels and videos need space")]
+    try:
+        mend = "make room before downloading models, or set HF_HOME to a folder on another disk"
+        places.append(("disk of the model cache", cache_folder(), mend))
+    except ImportError:  # told among the packages
+        pass
+    for name, place, mend in places:
+        free = shutil.disk_usage(existing_parent(place)).free
+        yield Finding(name, free >= LEAST_DISK, f"{free / GIB:.1f} GiB free in {place}", mend)
 
 
 def _models() -> Iterator[Finding]:
-    for card in cards():
-        path = locate(card)
-        if card.is_local:
-            mend = "install decaf-gui again: its bundled models are missing"
-            yield Finding(f"{card.id} {card.kind}", path is not None, f"{card.size_bytes / MIB:.1f} MiB", mend)
-        elif path is not None:
-            yield Finding(card.id, True, str(path))
+    try:
+        here = {card: locate(card) for card in CARDS}
+    except ImportError as error:
+        yield Finding("models", False, _first_line(error), REINSTALL)
+        return
+    for card, path in here.items():
+        if card.id == "demo":
+            yield Finding(card.title, path is not None, str(path or f"missing in {card.source}"), REINSTALL)
+    others = [card.id for card, path in here.items() if path is not None and card.id != "demo"]
+    mend = "`decaf-gui models list` shows them, `decaf-gui models download ID` fetches one"
+    yield Finding("released models", True if others else None, ", ".join(others) or "none on this machine", mend)
 
 
-def _places() -> Iterator[Finding]:
-    folder = log_file().parent
-    parent = next(p for p in (folder, *folder.parents) if p.exists())
-    writable = os.access(parent, os.W_OK)
-    yield Finding("log", writable, str(folder), f"make {parent} writable, or nothing is logged")
+def _encoder() -> Iterator[Finding]:
+    """Overlay videos are H.264."""
+    try:
+        from av.codec import Codec
+
+        found = Codec("libx264", "w").long_name
+    except Exception as error:  # not installed, its libraries broken, built without the encoder
+        yield Finding("H.264 encoder", False, f"not in PyAV: {_first_line(error)}", REINSTALL)
+        return
+    yield Finding("H.264 encoder", True, found)
+
+
+def _log() -> Iterator[Finding]:
+    path = log_file()
+    parent = existing_parent(path.parent)
+    writable = os.access(path if path.exists() else parent, os.W_OK)
+    yield Finding("log file", writable, str(path), f"make {parent} writable: until then nothing is logged")
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

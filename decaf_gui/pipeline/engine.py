@@ -20,7 +20,6 @@ from decaf_gui.core.clip import Clip
 from decaf_gui.core.entities import Box, Expression, Grounding, Point, Prompt, Proposal, Tracklet
 from decaf_gui.core.errors import BadInput
 from decaf_gui.core.events import AttentionReady, Event, FrameTracked, Prompted, Proposed, Stage, TrackletsReady
-from decaf_gui.core.masks import Masks
 from decaf_gui.pipeline.models import ModelCard, card_of, revision_of, source_of, weights_hash
 from decaf_gui.pipeline.settings import Settings
 
@@ -209,8 +208,10 @@ class Engine:
             self._clips[key] = ClipState(store, Session(store))
             while len(self._clips) > OPEN_CLIPS:
                 self._clips.popitem(last=False)
+        state = self._clips[key]
+        state.features.source = clip  # the same media, perhaps opened anew
         self._clips.move_to_end(key)
-        return self._clips[key]
+        return state
 
     def _load(self) -> Iterator[Event]:
         """Both models and their provenance, with an event before each wait."""
@@ -280,8 +281,3 @@ def _check_prompt(clip: Clip, given: Prompt) -> None:
         raise BadInput(f"The box {given.box} is empty: give (x0, y0, x1, y1) with x0 < x1 and y0 < y1.")
     if given.mask is not None and given.mask.shape != clip.size:
         raise BadInput(f"The mask is {given.mask.shape}, the clip {clip.size}: resize it.")
-
-
-def masks_of(events: Sequence[FrameTracked], object_id: int, size: tuple[int, int]) -> Masks:
-    """The masks of one object out of tracking events."""
-    return Masks(size, {event.frame: event.masks[object_id] for event in events if object_id in event.masks})

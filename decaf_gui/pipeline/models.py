@@ -1,33 +1,35 @@
-"""The models that are known: their cards, where they are on this machine, downloading them, and their memory."""
+"""The model registry: which models there are, where they lie on this machine, how they get here, what they need.
+
+Two kinds: "mllm" (a folder in the hub's layout) and "sam" (a released .pt, or a folder like the bundled one).
+Nothing heavy is imported before it is needed.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import closing
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from decaf_gui.core.errors import BadInput, DecafError
-from decaf_gui.core.events import Event, Stage
+from decaf_gui.core.errors import BadInput
+from decaf_gui.core.events import Stage
 from decaf_gui.core.resources import resource
 
 Kind = Literal["mllm", "sam"]
-MIB = 1 << 20
-CHUNK = 4 * MIB
-WEIGHTS = (".safetensors", ".pt", ".bin")
 DEMO_NOTE = "The demo models were trained on synthetic shapes only: on real video their masks mean nothing."
+MIB = 1 << 20
+HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+WEIGHTS = (".safetensors", ".pt", ".pth", ".bin")
+MLLM_FILES = ("*.json", "*.safetensors", "*.txt", "*.jinja")
+"""What is downloaded of an MLLM's repository: no pickled weights, no code."""
 
 
 @dataclass(frozen=True, slots=True)
 class InputDefaults:
-    """What a multimodal LLM is shown unless settings say otherwise.
-
-    Ts frames, visual tokens of a video frame, and how many times the video grid's width and height a frame has.
-    """
+    """What an MLLM is shown where the settings leave it open (see GroundingSettings)."""
 
     frames: int = 16
     video_tokens: int = 400
@@ -36,7 +38,10 @@ class InputDefaults:
 
 @dataclass(frozen=True, slots=True)
 class ModelCard:
-    """One model: `source` is a hub id or a path; `size_bytes` what a download takes, about (0: unknown)."""
+    """One model. `source` is an id of the `hub`, or a path; `note` must be shown.
+
+    `size_bytes` is about what a download takes, 0 where that is not known before.
+    """
 
     id: str
     kind: Kind
@@ -45,201 +50,122 @@ class ModelCard:
     size_bytes: int
     licence: str
     purpose: str
-    input: InputDefaults | None = None
+    input: InputDefaults | None
     note: str = ""
     revision: str | None = None
-
-    @property
-    def is_local(self) -> bool:
-        """Whether the source is a path of this machine, not a hub id."""
-        return Path(self.source).is_absolute()
+    hub: bool = False
 
 
-def _qwen(name: str, gigabytes: float, licence: str, purpose: str) -> ModelCard:
-    hub_id = f"Qwen/{name}"
-    return ModelCard(hub_id, "mllm", name, hub_id, int(gigabytes * 1e9), licence, purpose, InputDefaults())
+def card_of(kind: str, id: str) -> ModelCard:
+    """The card of a known id, of an existing file or folder, or of any other MLLM of the hub ("owner/name").
+
+    Raises BadInput, listing the known ids.
+    """
+    name = id.removesuffix(f"-{kind}") if id == f"demo-{kind}" else id
+    known = next((card for card in CARDS if card.kind == kind and card.id == name), None)
+    if known is not None:
+        return known
+    path = Path(id).expanduser()
+    if path.exists() and kind in ("mllm", "sam"):
+        return _local_card("mllm" if kind == "mllm" else "sam", path)
+    if kind == "mllm" and HUB_ID.fullmatch(id):
+        return _unlisted_card(id)
+    ids = ", ".join(card.id for card in CARDS if card.kind == kind)
+    raise BadInput(f'There is no {kind} model "{id}": give the path of one that exists, or one of {ids}.')
 
 
-def _sam(version: str, size: str, megabytes: int) -> ModelCard:
-    hub_id = f"facebook/{version}-hiera-{size}"
-    purpose = {"large": "the papers' choice", "tiny": "fast, least memory"}.get(size, "between tiny and large")
-    title = f"{version.upper().replace('SAM2', 'SAM 2')} {size}"
-    return ModelCard(hub_id, "sam", title, hub_id, megabytes * 10**6, "Apache-2.0", purpose)
+def any_card(id: str) -> ModelCard:
+    """The card of an id or path of either kind; "demo" is the MLLM, "demo-mllm" and "demo-sam" say which.
 
-
-def _demo(kind: Kind, title: str) -> ModelCard:
-    folder = resource(f"models/demo-{kind}")
-    size = sum(f.stat().st_size for f in folder.glob("*")) if folder.is_dir() else 0
-    purpose = "the demo, tests and ablations on synthetic shapes"
-    shown = _input_of(folder) if kind == "mllm" else None
-    return ModelCard("demo", kind, title, str(folder), size, "Apache-2.0", purpose, shown, DEMO_NOTE)
-
-
-def _input_of(folder: Path) -> InputDefaults:
-    """The input that a folder's decaf.json asks for, or the released models' own."""
-    try:
-        return InputDefaults(**json.loads((folder / "decaf.json").read_text(encoding="utf-8"))["input"])
-    except FileNotFoundError:
-        return InputDefaults()
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise BadInput(f"{folder / 'decaf.json'} cannot be read: {error}.") from None
-
-
-def cards() -> tuple[ModelCard, ...]:
-    """All known models. Sizes and licences are those of the published repositories, sizes about."""
-    return (
-        _demo("mllm", "demo Qwen2.5-VL, 3 M parameters"),
-        _qwen("Qwen2.5-VL-7B-Instruct", 16.6, "Apache-2.0", "the papers' choice"),
-        _qwen("Qwen2.5-VL-3B-Instruct", 7.5, "Qwen Research", "smaller GPUs; not for commercial use"),
-        _qwen("Qwen2-VL-7B-Instruct", 16.6, "Apache-2.0", "the papers' second family"),
-        _qwen("Qwen2-VL-2B-Instruct", 4.4, "Apache-2.0", "smallest, quick trials"),
-        _demo("sam", "demo SAM2, 2 M parameters"),
-        *(_sam("sam2.1", size, mb) for size, mb in (("large", 898), ("base-plus", 324), ("small", 184), ("tiny", 156))),
-        *(_sam("sam2", size, mb) for size, mb in (("large", 898), ("base-plus", 324), ("small", 184), ("tiny", 156))),
-    )
-
-
-def card_of(kind: Kind, model: str) -> ModelCard:
-    """The card of a known id, or of a folder or file on this machine. Raises BadInput naming the known ids."""
-    known = [card for card in cards() if card.kind == kind]
-    found = next((card for card in known if card.id == model), None)
-    if found is not None:
-        return found
-    path = Path(model)
+    Raises BadInput, listing the known ids.
+    """
+    for card in CARDS:
+        if id in (card.id, f"{card.id}-{card.kind}" if card.id == "demo" else card.id):
+            return card
+    path = Path(id).expanduser()
     if path.exists():
-        shown = _input_of(path) if kind == "mllm" else None
-        return ModelCard(model, kind, path.name, str(path.absolute()), 0, "its own", "local weights", shown)
-    what = "multimodal LLM" if kind == "mllm" else "SAM2"
-    raise BadInput(f'There is no {what} "{model}": give a folder, or one of {", ".join(c.id for c in known)}.')
-
-
-def any_card(model: str) -> ModelCard:
-    """The card of an id of either kind; the demo models are "demo-mllm" and "demo-sam"."""
-    demo: dict[str, Kind] = {"demo": "mllm", "demo-mllm": "mllm", "demo-sam": "sam"}
-    if model in demo:
-        return card_of(demo[model], "demo")
-    kind = next((card.kind for card in cards() if card.id == model), None)
-    if kind is None and not Path(model).exists():
-        raise BadInput(f'There is no model "{model}": "decaf-gui models list" shows the known ones.')
-    return card_of(kind or "mllm", model)
+        is_sam = path.is_file() or _json(path / "config.json").get("model_type") == "sam2"
+        return _local_card("sam" if is_sam else "mllm", path)
+    if HUB_ID.fullmatch(id):
+        return _unlisted_card(id)
+    ids = ", ".join(dict.fromkeys(card.id for card in CARDS))
+    raise BadInput(f'There is no model "{id}": give the path of one that exists, or one of {ids}.')
 
 
 def locate(card: ModelCard) -> Path | None:
-    """The model on this machine: a folder (or SAM2's .pt file), or None when it has not been downloaded."""
-    if card.is_local:
+    """Where a model lies on this machine, complete: a folder for an MLLM, a file (or our folder) for SAM2."""
+    if not card.hub:
         path = Path(card.source)
-        return path if path.exists() else None
+        return path if path.is_file() or _complete(path) else None
     from huggingface_hub import try_to_load_from_cache
 
-    found = try_to_load_from_cache(card.source, _main_file(card), revision=card.revision)
+    name = SAM_FILES.get(card.source, "config.json")
+    found = try_to_load_from_cache(card.source, name, revision=card.revision)
     if not isinstance(found, str):
         return None
-    return Path(found) if card.kind == "sam" else _complete(Path(found).parent)
-
-
-def _main_file(card: ModelCard) -> str:
-    if card.kind == "mllm":
-        return "config.json"
-    from decaf_gui.tracking.checkpoints import HUB_FILES
-
-    return HUB_FILES[card.source]
-
-
-def _complete(folder: Path) -> Path | None:
-    """The snapshot folder when all its weight files are there."""
-    index = folder / "model.safetensors.index.json"
-    names = {"model.safetensors"}
-    if index.exists():
-        names = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
-    return folder if all((folder / name).exists() for name in names) else None
+    path = Path(found)
+    if card.kind == "sam":
+        return path
+    return path.parent if _complete(path.parent) else None
 
 
 def source_of(card: ModelCard) -> Path:
-    """Where to load the model from. Raises BadInput that says how to download it."""
+    """Like `locate`. Raises BadInput, saying how to get the model, when it is not here."""
     path = locate(card)
-    if path is None and card.is_local:
-        raise BadInput(f"{card.source} is missing: the installation is incomplete, install decaf-gui again.")
-    if path is None:
+    if path is not None:
+        return path
+    if card.hub:
         raise BadInput(f"{card.id} is not on this machine: run `decaf-gui models download {card.id}`.")
-    return path
+    raise BadInput(f"{card.source} is missing or holds no complete model.")
+
+
+def download(card: ModelCard) -> Iterator[Stage]:
+    """Fetches a model into the hub's cache; yields bytes done of the total. Closing it stops the download.
+
+    Raises DecafError in one line: offline mode, no room on the disk, network failures.
+    """
+    if locate(card) is not None:
+        return
+    if not card.hub:
+        raise BadInput(f"{card.source} is a place on this machine, nothing to download; it holds no complete model.")
+    from decaf_gui.pipeline.fetching import fetch
+
+    files = (SAM_FILES[card.source],) if card.kind == "sam" else MLLM_FILES
+    yield from fetch(card.source, files, card.revision)
 
 
 def revision_of(path: Path) -> str | None:
-    """The commit that a cached model is of, None for other folders and files."""
-    parts = path.parts
-    return parts[parts.index("snapshots") + 1] if "snapshots" in parts[:-1] else None
+    """The commit of a model in the hub's cache (the name of its snapshot folder); None for any other place."""
+    for folder in (path, *path.parents):
+        if folder.parent.name == "snapshots" and folder.parent.parent.name.startswith("models--"):
+            return folder.name
+    return None
 
 
 def weights_hash(path: Path) -> str:
-    """A fingerprint of the weights: sha256 over name, size, and first and last MiB of every weight file, by name."""
-    digest = hashlib.sha256()
-    files = [path] if path.is_file() else sorted(f for f in path.iterdir() if f.suffix in WEIGHTS)
+    """SHA-256 (hex) that names the weights of a file or folder without reading gigabytes.
+
+    Over every weight file of the folder in order of name: its name, its size in bytes (decimal), each closed by a
+    line feed, then its first and its last MiB (a file of up to 2 MiB is taken whole). Raises BadInput when there are
+    no weight files.
+    """
+    files = [path] if path.is_file() else _weight_files(path)
+    if not files:
+        raise BadInput(f"{path} holds no weight files ({', '.join(WEIGHTS)}).")
+    total = hashlib.sha256()
     for file in files:
         size = file.stat().st_size
-        digest.update(f"{file.name} {size}".encode())
+        total.update(f"{file.name}\n{size}\n".encode())
         with file.open("rb") as stream:
-            digest.update(stream.read(MIB))
-            stream.seek(max(size - MIB, 0))
-            digest.update(stream.read(MIB))
-    return digest.hexdigest()
-
-
-def download(card: ModelCard) -> Iterator[Event]:
-    """Fetches what a model needs into the hub's cache: a `Stage` in MiB per few MiB; closing it stops.
-
-    A file that was broken off goes on where it stopped. Raises BadInput for what cannot be downloaded or when the
-    disk is too full, DecafError when the network fails.
-    """
-    if card.is_local:
-        raise BadInput(f"{card.id} is a part of the program (or a local folder): there is nothing to download.")
-    from huggingface_hub import HfApi, constants
-    from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
-
-    if constants.HF_HUB_OFFLINE:
-        raise BadInput("HF_HUB_OFFLINE is set: unset it to download models.")
-    try:
-        info = HfApi().model_info(card.source, revision=card.revision, files_metadata=True)
-        files = _wanted_files(card, {s.rfilename: s.size or 0 for s in info.siblings or ()})
-        _check_space(Path(constants.HF_HUB_CACHE), sum(files.values()))
-        yield from _fetch(card, files, str(info.sha))
-    except OfflineModeIsEnabled as error:
-        raise BadInput(str(error)) from None
-    except (OSError, HfHubHTTPError, ValueError) as error:
-        reason = str(error).strip().split("\n")[0] or type(error).__name__
-        raise DecafError(f"{card.id} could not be downloaded: {reason}") from error
-
-
-def _wanted_files(card: ModelCard, sizes: Mapping[str, int]) -> dict[str, int]:
-    """SAM2's released file, or a model folder's weights, configuration and tokenizer."""
-    if card.kind == "sam":
-        return {_main_file(card): sizes[_main_file(card)]}
-    kept = (".safetensors", ".json", ".txt", ".jinja")
-    return {name: size for name, size in sizes.items() if name.endswith(kept) and "/" not in name}
-
-
-def _check_space(cache: Path, needed: int) -> None:
-    existing = next(p for p in (cache, *cache.parents) if p.exists())
-    free = shutil.disk_usage(existing).free
-    if free < needed:
-        raise BadInput(f"Not enough disk: {needed // MIB} MiB are needed in {cache}, {free // MIB} MiB are free.")
-
-
-def _fetch(card: ModelCard, files: Mapping[str, int], revision: str) -> Iterator[Event]:
-    """File by file through huggingface_hub in a thread of its own, whose progress is read here."""
-    from decaf_gui.pipeline.fetching import fetch_file
-
-    total, done = sum(files.values()), 0
-    for name, size in files.items():
-        with closing(fetch_file(card.source, name, revision)) as steps:
-            for so_far in steps:
-                yield Stage("download", (done + so_far) // MIB, total // MIB, f"MiB, {name}")
-        done += size
-    yield Stage("download", total // MIB, total // MIB, "MiB")
+            total.update(stream.read(MIB))
+            stream.seek(max(MIB, size - MIB))
+            total.update(stream.read(MIB))
+    return total.hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
 class MemoryNeed:
-    """Expected bytes of a multimodal LLM at work: weights, KV cache, and recorded queries of the rolled layers."""
+    """Bytes that a model takes: its weights, and the KV cache and recorded queries of one clip's prefixes."""
 
     weights: int
     kv_cache: int
@@ -247,49 +173,138 @@ class MemoryNeed:
 
     @property
     def total(self) -> int:
-        """All of it; activations come on top."""
+        """All of it, in bytes."""
         return self.weights + self.kv_cache + self.queries
 
 
-def expected_memory(config: Mapping[str, Any], tokens: int = 28_800, dtype_bytes: int = 2) -> MemoryNeed:
-    """From a Qwen2-VL or Qwen2.5-VL config.json: arithmetic on its numbers, nothing is loaded.
+def expected_memory(config: Mapping[str, Any], tokens: int = 28800, dtype_bytes: int = 2) -> MemoryNeed:
+    """What a Qwen2-VL or Qwen2.5-VL with this config.json needs for prefixes of `tokens` tokens altogether, in bytes.
 
-    `tokens` are the visual tokens of one clip (28,800: 16 frames of 400 tokens as a video of half as many temporal
-    tokens, and 16 frames of 1,600).
+    Arithmetic on the config's numbers, nothing is loaded. The KV cache keeps keys and values of all L layers; queries
+    are recorded in the rolled layers only, the upper L - floor(L / 2). 28,800 tokens are one clip's: a video of 8
+    temporal steps of 400 tokens and 16 frames of 1,600. Raises BadInput for other models.
     """
-    text = {**config, **config.get("text_config", {})}
-    vision = config["vision_config"]
-    head = text["hidden_size"] // text["num_attention_heads"]
-    kv = head * text["num_key_value_heads"]
-    layers = text["num_hidden_layers"]
-    rolled = layers - layers // 2
-    parameters = _text_parameters(text, kv) + _vision_parameters(vision, text["hidden_size"])
+    try:
+        text = {**config, **config.get("text_config", {})}
+        heads, layers = text["num_attention_heads"], text["num_hidden_layers"]
+        head_dim = text.get("head_dim") or text["hidden_size"] // heads
+        kv_width = text["num_key_value_heads"] * head_dim
+        parameters = _text_parameters(text, heads * head_dim, kv_width)
+        parameters += _vision_parameters(config["vision_config"], text["hidden_size"])
+    except (KeyError, TypeError, AttributeError) as error:
+        raise BadInput(f"This is no config of a Qwen2-VL or Qwen2.5-VL: {error} is missing or wrong.") from None
     return MemoryNeed(
-        parameters * dtype_bytes,
-        2 * layers * kv * tokens * dtype_bytes,
-        rolled * text["hidden_size"] * tokens * dtype_bytes,
+        weights=parameters * dtype_bytes,
+        kv_cache=2 * layers * kv_width * tokens * dtype_bytes,
+        queries=(layers - layers // 2) * heads * head_dim * tokens * dtype_bytes,
     )
 
 
-def _text_parameters(text: Mapping[str, Any], kv: int) -> int:
-    width, inner = text["hidden_size"], text["intermediate_size"]
-    attention = 2 * width * width + 2 * width * kv + width + 2 * kv
-    layer = attention + 3 * width * inner + 2 * width
+def _text_parameters(text: Mapping[str, Any], query_width: int, kv_width: int) -> int:
+    """Embedding, layers (biases on query, key and value only), last norm, and the head unless it is tied."""
+    width = text["hidden_size"]
+    attention = 2 * width * query_width + query_width + 2 * (width * kv_width + kv_width)
+    layer = attention + 3 * width * text["intermediate_size"] + 2 * width
     tables = text["vocab_size"] * width * (1 if text.get("tie_word_embeddings") else 2)
     return int(text["num_hidden_layers"] * layer + tables + width)
 
 
 def _vision_parameters(vision: Mapping[str, Any], out: int) -> int:
-    """Qwen2.5-VL's gated tower, or Qwen2-VL's plain one (which has `embed_dim`)."""
-    if "embed_dim" in vision:
-        width = vision["embed_dim"]
-        inner = width * vision.get("mlp_ratio", 4)
-        block = 4 * width * width + 4 * width + 2 * width * inner + width + inner + 4 * width
-        norm = 2 * width
-    else:
-        width, inner = vision["hidden_size"], vision["intermediate_size"]
-        block = 4 * width * width + 4 * width + 3 * width * inner + 2 * inner + width + 2 * width
-        norm = width
-    merged = 4 * width
-    patch = 3 * 2 * 14 * 14 * width
-    return int(vision["depth"] * block + patch + norm + merged * merged + merged + merged * out + out)
+    """Qwen2.5-VL's gated tower without norm biases, or Qwen2-VL's plain one, which calls its width `embed_dim`."""
+    plain = "embed_dim" in vision
+    width = vision["embed_dim"] if plain else vision["hidden_size"]
+    inner = width * vision.get("mlp_ratio", 4) if plain else vision["intermediate_size"]
+    matrices, norm = (2, 2 * width) if plain else (3, width)
+    mlp = matrices * width * inner + (matrices - 1) * inner + width
+    block = 4 * width * width + 4 * width + mlp + 2 * norm
+    patch = 3 * vision.get("temporal_patch_size", 2) * vision.get("patch_size", 14) ** 2 * width
+    merged = vision.get("spatial_merge_size", 2) ** 2 * width
+    return int(vision["depth"] * block + patch + norm + merged * (merged + 1) + (merged + 1) * out)
+
+
+def _local_card(kind: Kind, path: Path) -> ModelCard:
+    if kind == "mllm" and not path.is_dir():
+        raise BadInput(f"{path} is a file; a multimodal LLM is a folder with config.json and *.safetensors.")
+    size = sum(file.stat().st_size for file in ([path] if path.is_file() else _weight_files(path)))
+    defaults = _input_of(path) if kind == "mllm" else None
+    return ModelCard(str(path), kind, path.name, str(path), size, "unknown", "your own", defaults, _note_of(path))
+
+
+def _unlisted_card(id: str) -> ModelCard:
+    """An MLLM of the hub that is not in the list; whether it exists, only the hub knows."""
+    return ModelCard(id, "mllm", id, id, 0, "see its page on the hub", "your choice", InputDefaults(), hub=True)
+
+
+def _demo_card(kind: Kind, title: str, purpose: str) -> ModelCard:
+    path = resource(f"models/demo-{kind}")
+    size = sum(file.stat().st_size for file in _weight_files(path))
+    defaults = _input_of(path) if kind == "mllm" else None
+    return ModelCard("demo", kind, title, str(path), size, "Apache-2.0", purpose, defaults, DEMO_NOTE)
+
+
+def _input_of(folder: Path) -> InputDefaults:
+    """The input that a folder's decaf.json asks for; the released models' where it says nothing."""
+    given = _json(folder / "decaf.json").get("input", {})
+    names = ("frames", "video_tokens", "frame_scale")
+    return InputDefaults(**{name: int(given[name]) for name in names if name in given})
+
+
+def _note_of(path: Path) -> str:
+    """The demo models' note, also for copies of them elsewhere."""
+    said = [_json(path / name).get("trained_on") for name in ("decaf.json", "config.json")]
+    return DEMO_NOTE if "synthetic shapes only" in said else ""
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _weight_files(folder: Path) -> list[Path]:
+    return sorted(file for file in folder.glob("*") if file.suffix in WEIGHTS)
+
+
+def _complete(folder: Path) -> bool:
+    """Whether config and all weights are there; a sharded model names its files in an index."""
+    parts: Iterable[str] = _json(folder / "model.safetensors.index.json").get("weight_map", {}).values()
+    wanted = set(parts) or {"model.safetensors"}
+    return (folder / "config.json").is_file() and all((folder / name).is_file() for name in wanted)
+
+
+def _qwen(name: str, size_gb: float, licence: str, purpose: str) -> ModelCard:
+    title = name.replace("-Instruct", "")
+    size, id = int(size_gb * 1e9), f"Qwen/{name}"
+    return ModelCard(id, "mllm", title, id, size, licence, purpose, InputDefaults(), hub=True)
+
+
+def _sam(version: str, size: str, size_mb: int, purpose: str) -> ModelCard:
+    hub_id = f"facebook/{version}-hiera-{size}"
+    title, bytes_ = f"{version.upper()} {size}", size_mb * 10**6
+    return ModelCard(hub_id, "sam", title, hub_id, bytes_, "Apache-2.0", purpose, None, hub=True)
+
+
+SAM_SIZES = {"tiny": 156, "small": 184, "base-plus": 324, "large": 898}
+"""Released sizes of SAM2, and what they weigh in MB."""
+SAM_FILES = {
+    f"facebook/{version}-hiera-{size}": f"{version}_hiera_{size.replace('-', '_')}.pt"
+    for version in ("sam2", "sam2.1")
+    for size in SAM_SIZES
+}
+"""The file of the released weights in every SAM2 repository."""
+
+CARDS: tuple[ModelCard, ...] = (
+    _demo_card("mllm", "demo MLLM", "trying the program; tests"),
+    _qwen("Qwen2.5-VL-3B-Instruct", 7.5, "Qwen Research (non-commercial)", "smaller GPUs"),
+    _qwen("Qwen2.5-VL-7B-Instruct", 16.6, "Apache-2.0", "best masks; a GPU with 24 GB"),
+    _qwen("Qwen2-VL-2B-Instruct", 4.4, "Apache-2.0", "smallest real model"),
+    _qwen("Qwen2-VL-7B-Instruct", 16.6, "Apache-2.0", "comparing with the older Qwen"),
+    _demo_card("sam", "demo SAM2", "trying the program; tests"),
+    *(
+        _sam(version, size, megabytes, "laptops" if size in ("tiny", "small") else "best masks")
+        for version in ("sam2", "sam2.1")
+        for size, megabytes in SAM_SIZES.items()
+    ),
+)

@@ -56,6 +56,7 @@ class FeatureStore:
         if self.device.type == "cpu":
             self._budget = {"device": device_bytes + host_bytes, "host": 0}
         self._kept: dict[str, OrderedDict[int, list[Tensor]]] = {"device": OrderedDict(), "host": OrderedDict()}
+        self._used = {"device": 0, "host": 0}
         self._positions: list[Tensor] = []
         self._pinned: frozenset[int] = frozenset()
 
@@ -83,14 +84,9 @@ class FeatureStore:
         return VisionFeatures(features, positions, sizes)
 
     def _levels(self, frame: int) -> list[Tensor]:
-        for place in ("device", "host"):
-            found = self._kept[place].pop(frame, None)
-            if found is not None:
-                break
-        else:
-            found = self._encode(frame)
+        found = self._take("device", frame) or self._take("host", frame) or self._encode(frame)
         levels = [level.to(self.device) for level in found]
-        self._kept["device"][frame] = levels
+        self._put("device", frame, levels)
         self._make_room()
         return levels
 
@@ -105,21 +101,36 @@ class FeatureStore:
 
     def _make_room(self) -> None:
         for frame in self._surplus("device"):
-            levels = self._kept["device"].pop(frame)
+            levels = self._take("device", frame)
             if self._budget["host"]:
-                self._kept["host"][frame] = [level.cpu() for level in levels]
+                self._put("host", frame, [level.cpu() for level in levels])
         for frame in self._surplus("host"):
-            del self._kept["host"][frame]
+            self._take("host", frame)
 
     def _surplus(self, place: str) -> list[int]:
         """The oldest frames that must leave `place`; never the latest, never pinned ones."""
-        kept = self._kept[place]
-        sizes = {f: sum(t.numel() * t.element_size() for t in levels) for f, levels in kept.items()}
-        over, leaving = sum(sizes.values()) - self._budget[place], []
+        kept, over = self._kept[place], self._used[place] - self._budget[place]
+        if over <= 0:
+            return []
+        leaving = []
         for frame in list(kept)[:-1]:
-            if over <= 0:
-                break
             if frame not in self._pinned:
                 leaving.append(frame)
-                over -= sizes[frame]
+                over -= _bytes(kept[frame])
+            if over <= 0:
+                break
         return leaving
+
+    def _put(self, place: str, frame: int, levels: list[Tensor]) -> None:
+        self._kept[place][frame] = levels
+        self._used[place] += _bytes(levels)
+
+    def _take(self, place: str, frame: int) -> list[Tensor]:
+        """Removes and returns a frame's features; empty when they are not there."""
+        levels = self._kept[place].pop(frame, [])
+        self._used[place] -= _bytes(levels)
+        return levels
+
+
+def _bytes(levels: list[Tensor]) -> int:
+    return sum(level.numel() * level.element_size() for level in levels)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -32,7 +32,6 @@ class Candidate:
     iou: float
     masks: dict[int, Rle]
     suppressed: bool = False
-    tracked: bool = field(default=False)
 
     @property
     def score(self) -> float:
@@ -46,9 +45,9 @@ def propose_tracklets(
     """The SAM2 stage alone on given maps: `Stage` events, last a `TrackletsReady` with all candidates.
 
     `clip` gives frames as uint8 RGB (H, W, 3) by index; `maps` float32 (Ts, Hp, Wp) in [0, 1] lie on the Ts source
-    `frames`; `sam` comes from `load_sam`. Tracklets have ids from 1, masks on the sampled frames (a suppressed
-    candidate only on its own) at the source size, scores, `selected` and `suppressed`. Raises BadInput when maps
-    and frames do not fit.
+    `frames`; `sam` comes from `load_sam`. Tracklets have ids from 1, masks on the sampled frames (only on its own
+    frame when a better candidate of that frame suppressed it) at the source size, scores, `selected` and
+    `suppressed`. Raises BadInput when maps and frames do not fit.
     """
     return candidates(FeatureStore(sam, clip), frames, maps, settings or TrackingSettings())
 
@@ -66,12 +65,14 @@ def _candidates(
     store.pin(frames)
     session = Session(store, frames)
     found: list[Candidate] = []
+    standing: list[Candidate] = []
     for done, frame in enumerate(frames):
         yield Stage("candidates", done, len(frames), f"frame {frame}")
         fresh = _query(session, frame, maps[done], settings, len(found))
         found += fresh
-        kept = _suppress(fresh, found, frame, settings)
+        kept = _suppress(fresh, standing, frame, settings)
         yield from _track_candidates(session, kept, frames, settings)
+        standing = [c for c in standing if not c.suppressed] + kept
     yield Stage("candidates", len(frames), len(frames), f"{len(found)} points")
     yield TrackletsReady(score_candidates(found, frames, maps, settings, session.size))
 
@@ -89,15 +90,19 @@ def _query(
 
 
 def _suppress(
-    fresh: Sequence[Candidate], found: Sequence[Candidate], frame: int, settings: TrackingSettings
+    fresh: Sequence[Candidate], standing: Sequence[Candidate], frame: int, settings: TrackingSettings
 ) -> list[Candidate]:
-    """Marks what loses on this frame; the ones that are left."""
-    rivals = [Rival(c.id, c.score, c.masks[frame]) for c in found if c.tracked and not c.suppressed]
+    """Marks what loses on this frame; the ones that are left, by falling score.
+
+    `standing` are the tracklets kept so far in the order in which they were kept, which decides whose deletion is
+    marked before a stronger one ends a candidate's comparison.
+    """
+    rivals = [Rival(c.id, c.score, c.masks[frame]) for c in standing]
     verdict = suppress([c.masks[frame] for c in fresh], [c.score for c in fresh], rivals, settings.nms_iou)
     kept = [fresh[i] for i in verdict.kept]
     for candidate in fresh:
         candidate.suppressed = candidate not in kept
-    for candidate in found:
+    for candidate in standing:
         candidate.suppressed |= candidate.id in verdict.deleted
     return kept
 
@@ -123,7 +128,6 @@ def _track_candidates(
         for candidate in kept:
             session.remove(candidate.id)
     for candidate in kept:
-        candidate.tracked = True
         for frame in frames:
             candidate.masks.setdefault(frame, Rle.empty(session.size))
 

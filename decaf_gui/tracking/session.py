@@ -54,6 +54,19 @@ class TrackedObject:
         """As SAM2's memory reads it."""
         return {"cond_frame_outputs": self.cond, "non_cond_frame_outputs": self.recent}
 
+    def met(self, index: int, reverse: bool) -> bool:
+        """Whether a sweep has passed one of the prompted frames when it comes to `index`."""
+        return any(at > index if reverse else at < index for at in self.cond)
+
+    def read(self, index: int, reverse: bool) -> tuple[int, ...]:
+        """The recent outputs that a step on `index` can read: they lie behind it, as the sweep goes."""
+        return tuple(sorted(at for at in self.recent if 0 < (at - index if reverse else index - at) < WINDOW))
+
+    def forget(self) -> None:
+        """Drops everything that tracking found."""
+        for kept in (self.recent, self.tracked, self.masks):
+            kept.clear()
+
 
 class Session:
     """Objects over the frames `frames` (source indices; all of the clip when None) of a feature store's clip."""
@@ -97,14 +110,22 @@ class Session:
         return Prompted(object_id, given.frame, rle, float(out["iou"]), float(out["object_score_logits"]))
 
     def clear(self, object_id: int, frame: int) -> None:
-        """Takes back an object's prompt on a frame; what was tracked there before comes back."""
+        """Takes back an object's prompt on a frame; what was tracked there before comes back.
+
+        With the last prompt goes everything that was tracked: nothing supports it any more.
+        """
         thing, index = self._object(object_id), self._at(frame)
         if thing.prompts.pop(index, None) is None:
             return
         del thing.cond[index]
         before = thing.before.pop(index)
-        if before is not None:
-            thing.recent[index] = before
+        if not thing.prompts:
+            thing.forget()
+        elif before is not None:
+            thing.recent[index], thing.masks[index] = before, self._encode_masks(before["pred_masks"])[0]
+        else:  # the frame was never tracked but from this prompt
+            thing.tracked.pop(index, None)
+            thing.masks.pop(index, None)
         self._touch(thing)
 
     def remove(self, object_id: int) -> None:
@@ -144,9 +165,9 @@ class Session:
         if given.mask is not None:
             return self._step(index, 1, thing.bank(), mask=self._mask_input(given.mask), initial=before is None)
         inputs = self._point_input(given.points, given.box)
-        if before is None:
-            return self._step(index, 1, {}, points=inputs, initial=True)
         others = {i: out for i, out in thing.cond.items() if i != index}
+        if before is None or not others:  # nothing to correct, or what it was tracked from is gone
+            return self._step(index, 1, {}, points=inputs, initial=True)
         bank = {"cond_frame_outputs": others, "non_cond_frame_outputs": thing.recent}
         self._encode_pending(thing)
         previous = before["pred_masks"].clamp(-32.0, 32.0)
@@ -196,8 +217,9 @@ class Session:
 
     def _sweep(self, revisions: dict[int, int], order: range, reverse: bool) -> Iterator[FrameTracked]:
         for object_id in revisions:
-            if object_id in self.objects:
-                self._restore(self.objects[object_id], order[0], [], reverse=reverse)
+            thing = self.objects.get(object_id)
+            if thing is not None and thing.met(order[0], reverse):
+                self._restore(thing, order[0], [], reverse=reverse)
         for index in order:
             with torch.inference_mode():
                 event = self._track_frame(revisions, index, reverse)
@@ -213,8 +235,8 @@ class Session:
             self._encode_pending(thing)
             if index in thing.cond:
                 outputs[object_id] = thing.cond[index]
-            elif any(at > index if reverse else at < index for at in thing.cond):
-                groups[_signature(thing, index)].append(object_id)
+            elif thing.met(index, reverse):  # equal signatures read memories of the same frames: they share a batch
+                groups[tuple(sorted(thing.cond)), thing.read(index, reverse)].append(object_id)
         for members in groups.values():
             outputs.update(self._track_group(members, index, reverse))
         event = self._event(self.frames[index], {i: outputs[i] for i in revisions if i in outputs})
@@ -226,7 +248,8 @@ class Session:
 
     def _track_group(self, members: Sequence[int], index: int, reverse: bool) -> dict[int, Output]:
         """One step of several objects whose memories lie on the same frames."""
-        bank = _batched([self.objects[i].bank() for i in members], index)
+        things = [self.objects[i] for i in members]
+        bank = _batched([thing.bank() for thing in things], things[0].read(index, reverse))
         joined = self._step(index, len(members), bank, initial=False, reverse=reverse, remember=True)
         outputs = {}
         for row, object_id in enumerate(members):
@@ -334,8 +357,11 @@ class Session:
 
     def _encode_masks(self, low: Tensor) -> list[Rle]:
         """Low-resolution logits (N, 1, h, w) as masks at the source size."""
-        large = functional.interpolate(low.float(), size=self.size, mode="bilinear", align_corners=False)
-        return [Rle.encode(mask) for mask in (large[:, 0] > 0).cpu().numpy()]
+        rles = []
+        for logits in low.float().split(1):  # one by one: a batch of large frames would take gigabytes
+            large = functional.interpolate(logits, size=self.size, mode="bilinear", align_corners=False)
+            rles.append(Rle.encode((large[0, 0] > 0).cpu().numpy()))
+        return rles
 
     def _touch(self, thing: TrackedObject) -> None:
         self._revisions += 1
@@ -359,19 +385,12 @@ def fill_holes(logits: NDArray[np.float32], area: int) -> NDArray[np.float32]:
     return np.where(np.isin(labels, small), np.float32(0.1), logits)
 
 
-def _signature(thing: TrackedObject, index: int) -> tuple[Any, ...]:
-    """Objects with equal signatures read memories of the same frames, and so share a batch."""
-    near = tuple(sorted(at for at in thing.recent if abs(at - index) < WINDOW))
-    return tuple(sorted(thing.cond)), near
-
-
-def _batched(banks: Sequence[dict[str, dict[int, Output]]], index: int) -> dict[str, dict[int, Output]]:
-    """The memories of several objects side by side: one bank with a batch dimension."""
-    joined: dict[str, dict[int, Output]] = {}
-    for kind in ("cond_frame_outputs", "non_cond_frame_outputs"):
-        frames = [at for at in banks[0][kind] if kind.startswith("cond") or abs(at - index) < WINDOW]
-        joined[kind] = {at: _stacked([bank[kind][at] for bank in banks]) for at in frames}
-    return joined
+def _batched(banks: Sequence[dict[str, dict[int, Output]]], recent: Sequence[int]) -> dict[str, dict[int, Output]]:
+    """The memories of several objects side by side, all conditioning frames and `recent` ones: one bank."""
+    frames = {"cond_frame_outputs": list(banks[0]["cond_frame_outputs"]), "non_cond_frame_outputs": recent}
+    return {
+        kind: {at: _stacked([bank[kind][at] for bank in banks]) for at in chosen} for kind, chosen in frames.items()
+    }
 
 
 def _stacked(outputs: Sequence[Output]) -> Output:

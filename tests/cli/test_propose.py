@@ -48,13 +48,13 @@ def result(clip_folder, tmp_path_factory):
 
 def test_labels_have_every_frame_and_object(result):
     out, _ = result
-    frames = sorted((out / "JPEGImages/480p/clip").iterdir())
-    labels = sorted((out / "Annotations/480p/clip").iterdir())
+    frames = sorted((out / "davis/JPEGImages/480p/clip").iterdir())
+    labels = sorted((out / "davis/Annotations/480p/clip").iterdir())
     assert [f.name for f in frames] == [f"{i:05d}.jpg" for i in range(LENGTH)]
     assert [f.name for f in labels] == [f"{i:05d}.png" for i in range(LENGTH)]
     record = json.loads((out / "proposals.json").read_text())
     selected = sum(t["selected"] for p in record["proposals"] for t in p["tracklets"])
-    coco = COCO(str(next((out / "annotations").glob("instances_*.json"))))
+    coco = COCO(str(next((out / "coco/annotations").glob("instances_*.json"))))
     assert len(coco.imgs) == LENGTH
     tracks = {a["track_id"] for a in coco.anns.values()}
     assert tracks <= set(range(1, selected + 1))
@@ -65,7 +65,7 @@ def test_labels_have_every_frame_and_object(result):
 
 def test_overlay_video_has_every_frame(result):
     out, _ = result
-    (video,) = out.glob("*.mp4")
+    (video,) = (out / "overlay").glob("*.mp4")
     capture = cv2.VideoCapture(str(video))
     count = 0
     while capture.read()[0]:
@@ -132,13 +132,13 @@ def test_ctrl_c_exits_130_and_names_what_was_kept(clip_folder, tmp_path):
     kept = json.loads((out / ".partial/proposals.json").read_text())["proposals"]
     assert kept[0]["complete"] is False
     assert kept[0]["tracklets"]
-    assert not (out / "Annotations").exists()
+    assert not (out / "davis/Annotations").exists()
 
 
 def test_killed_run_leaves_no_finished_names_and_can_be_repeated(clip_folder, tmp_path):
     out = tmp_path / "out"
     code, _ = interrupted(clip_folder, out, "TrackletsReady", signal.SIGKILL)
     assert code == -signal.SIGKILL
-    assert not (out / "Annotations").exists()
+    assert not (out / "davis/Annotations").exists()
     assert propose(clip_folder, out).returncode == 0
-    assert len(list((out / "Annotations/480p/clip").iterdir())) == LENGTH
+    assert len(list((out / "davis/Annotations/480p/clip").iterdir())) == LENGTH

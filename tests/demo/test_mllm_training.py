@@ -207,14 +207,14 @@ def test_background_targets_leave_out_the_category_only(clip: ShapesClip, wordin
     torch.testing.assert_close(targets.maps[0, 0, 0], 1 - coverage[same].sum(0).clamp(max=1))
 
 
-def _work(stage: training.Stage, wording: data.Wording, *, choices: bool = False) -> training.Work:
+def _work(task: training.Task, wording: data.Wording, *, choices: bool = False) -> training.Work:
     random = np.random.default_rng(SEED)
-    return training.make_work(stage, wording, training.Pool(SEED).draw(stage.clips, random), random, choices=choices)
+    return training.make_work(task, wording, training.Pool(SEED).draw(task.clips, random), random, choices=choices)
 
 
 def test_the_same_seed_gives_the_same_work(wording: data.Wording) -> None:
-    stage = replace(training.CURRICULUM[-1], clips=2, videos=1, questions=3)
-    one, two = (_work(stage, wording, choices=True) for _ in range(2))
+    task = replace(training.LARGE, clips=2, videos=1, questions=3)
+    one, two = (_work(task, wording, choices=True) for _ in range(2))
     for (a, _), (b, _) in zip(one.packs, two.packs, strict=True):
         assert torch.equal(a.pixels, b.pixels)
         assert torch.equal(a.suffix, b.suffix)
@@ -225,25 +225,25 @@ def test_the_same_seed_gives_the_same_work(wording: data.Wording) -> None:
 
 def test_repeating_one_batch_lowers_its_losses(wording: data.Wording) -> None:
     trainee = training.Trainee(0)
-    stage = replace(training.CURRICULUM[1], clips=3, videos=1, questions=4)
-    work = _work(stage, wording)
-    parts = [training.train_step(trainee, work, stage, 1e-3) for _ in range(12)]
+    task = replace(training.BARE, clips=3, videos=1, questions=4)
+    work = _work(task, wording)
+    parts = [training.train_step(trainee, work, 1e-3, contrast=False) for _ in range(12)]
     for name in ("video_answer", "video_kl", "image_dice", "image_colour"):
         assert parts[-1][name] < 0.8 * parts[0][name], name
 
 
 def test_a_run_goes_on_from_its_checkpoint(tmp_path: Path, wording: data.Wording) -> None:
     trainee = training.Trainee(0)
-    stage = replace(training.CURRICULUM[1], clips=1, videos=1, questions=3)
-    work = _work(stage, wording)
-    training.train_step(trainee, work, stage, 1e-3)
+    task = replace(training.BARE, clips=1, videos=1, questions=3)
+    work = _work(task, wording)
+    training.train_step(trainee, work, 1e-3, contrast=False)
     trainee.next_seed += 5
     trainee.save(tmp_path / "last.pt")
     again = training.Trainee(1)
     again.load(tmp_path / "last.pt")
     assert (again.step, again.next_seed) == (trainee.step, trainee.next_seed)
-    training.train_step(trainee, work, stage, 1e-3)
-    training.train_step(again, work, stage, 1e-3)
+    training.train_step(trainee, work, 1e-3, contrast=False)
+    training.train_step(again, work, 1e-3, contrast=False)
     for name, parameter in trainee.model.named_parameters():
         torch.testing.assert_close(parameter, again.model.get_parameter(name), msg=name)
 

@@ -20,8 +20,7 @@ from decaf_gui.tracking.architecture import RELEASES, build_sam, released_config
 def reinitialised(name: str):
     """A released size with random weights, not initialised twice: quick."""
     with torch.device("meta"):
-        model = build_sam(released_config(name))
-    return model
+        return build_sam(released_config(name))
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +45,7 @@ def test_released_file_loads_with_its_weights_and_postprocessing(tiny_release):
 
 
 def test_safetensors_with_the_same_keys_load_too(tiny_release, tmp_path):
-    path, weights = tiny_release
+    _, weights = tiny_release
     save_file({k: v.contiguous() for k, v in weights.items()}, tmp_path / "sam.safetensors")
     model = load_sam(tmp_path / "sam.safetensors")
     assert torch.equal(model.no_mem_embed, weights["no_mem_embed"])

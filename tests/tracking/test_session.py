@@ -238,9 +238,7 @@ def test_memory_does_not_grow_with_the_clip(base):
     clip = blob_clip(70)
     session = Session(FeatureStore(base, clip))
     session.prompt(1, PROMPTS["point"])
-    sizes = []
-    for _ in session.track([1], 0, 69):
-        sizes.append(len(session.objects[1].recent))
+    sizes = [len(session.objects[1].recent) for _ in session.track([1], 0, 69)]
     assert max(sizes) <= 2 * WINDOW + 2
     assert len(session.objects[1].masks) == 70
 

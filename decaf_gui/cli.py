@@ -182,8 +182,8 @@ def _guarded(command: Callable[[], Any]) -> int:
         return result if isinstance(result, int) else 0
     except (KeyboardInterrupt, typer.Abort):
         return _fail("interrupted", 130)
-    except typer.Exit as finished:
-        return finished.exit_code
+    except typer.Exit as finished:  # what typer makes of Ctrl+C, too
+        return _fail("interrupted", 130) if finished.exit_code == 130 else finished.exit_code
     except TyperException as error:  # an unknown option, a missing argument...
         return _usage(error)
     except DecafError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -82,8 +82,7 @@ def propose_all(
     try:
         for expression in expressions:
             pending = Pending(expression.text)
-            for event in reporter.watch(engine.propose(clip, expression), f'"{expression.text}"'):
-                pending.see(event)
+            for event in reporter.watch(pending.seen(engine.propose(clip, expression)), f'"{expression.text}"'):
                 if isinstance(event, Proposed):
                     proposals.append(event.proposal)
             pending = Pending()
@@ -101,13 +100,15 @@ class Pending:
         self.tracklets: list[dict[str, Any]] = []
         self.masks: dict[int, dict[int, Rle]] = {}
 
-    def see(self, event: Event) -> None:
-        """Remembers candidates and tracked frames."""
-        if isinstance(event, TrackletsReady):
-            self.tracklets = [tracklet_json(t) for t in event.tracklets]
-        if isinstance(event, FrameTracked):
-            for object_id, rle in event.masks.items():
-                self.masks.setdefault(object_id, {})[event.frame] = rle
+    def seen(self, events: Iterator[Event]) -> Iterator[Event]:
+        """The events, remembered before anybody else acts on them: whatever was shown is kept."""
+        for event in events:
+            if isinstance(event, TrackletsReady):
+                self.tracklets = [tracklet_json(t) for t in event.tracklets]
+            if isinstance(event, FrameTracked):
+                for object_id, rle in event.masks.items():
+                    self.masks.setdefault(object_id, {})[event.frame] = rle
+            yield event
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data: masks as COCO RLE by object and frame."""

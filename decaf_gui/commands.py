@@ -82,9 +82,8 @@ def propose_all(
     try:
         for expression in expressions:
             pending = Pending(expression.text)
-            for event in reporter.watch(pending.seen(engine.propose(clip, expression)), f'"{expression.text}"'):
-                if isinstance(event, Proposed):
-                    proposals.append(event.proposal)
+            events = reporter.watch(pending.seen(engine.propose(clip, expression)), f'"{expression.text}"')
+            proposals += [event.proposal for event in events if isinstance(event, Proposed)]
             pending = Pending()
     except BaseException:
         keep_partial(out / PARTIAL, proposals, pending, reporter)

@@ -27,7 +27,7 @@ from torch.nn import functional
 
 from decaf_gui.demo.sam_losses import balanced_loss, dice_loss, focal_loss, identity_loss, mask_iou, pixel_loss
 from decaf_gui.demo.sam_model import IMAGE_SIZE, export, fresh_model, prepare_memory
-from decaf_gui.demo.shapes import make_clip
+from decaf_gui.demo.shapes import ShapesClip, make_clip
 from decaf_gui.tracking.features import MEAN, STD
 
 log = logging.getLogger("sam_training")
@@ -70,24 +70,37 @@ def load_batch(rng: np.random.Generator, clips: int, frames: int, base: int = TR
 
 
 def _stretch(rng: np.random.Generator, frames: int, base: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """One clip: images (T, 3, S, S), masks (T, K, S, S); objects are drawn with those seen on frame 0 first."""
-    seed = base + int(rng.integers(1_000_000))
-    size = SIZES[int(rng.integers(len(SIZES)))]
-    stride = int(rng.choice([1, 1, 2])) if frames > 1 else 1
-    length = (frames - 1) * stride + 1
-    clip = make_clip(seed, "kind", max(24, length) if frames > 1 else 6, size)
-    start = int(rng.integers(len(clip.frames) - length + 1))
-    picked = np.arange(start, start + length, stride)
-    if frames > 1 and rng.random() < 0.25:
-        picked = picked[::-1]
-    seen = [k for k in range(len(clip.objects)) if clip.masks[k, picked[0]].sum() > 60]
-    if not seen:
-        return _stretch(rng, frames, base)
-    chosen = list(rng.permutation(seen))
-    chosen = (chosen * OBJECTS)[:OBJECTS]
+    """One clip: images (T, 3, S, S), masks (T, K, S, S). In two of five videos an object goes away."""
+    leaving = frames > 1 and rng.random() < 0.4
+    found = None
+    while found is None:
+        found = _pick(rng, frames, base, leaving=leaving)
+    clip, picked, chosen = found
     images = np.stack([_square(clip.frames[t]) for t in picked])
     masks = np.stack([[_square_mask(clip.masks[k, t]) for k in chosen] for t in picked])
     return ((images / 255 - MEAN) / STD).transpose(0, 3, 1, 2).astype(np.float32), masks.astype(np.float32)
+
+
+def _pick(
+    rng: np.random.Generator, frames: int, base: int, *, leaving: bool
+) -> tuple[ShapesClip, list[int], list[int]] | None:
+    """A clip, frames of it, and objects seen on the first of these, leavers first; None when this clip has none."""
+    seed = base + int(rng.integers(1_000_000))
+    size = SIZES[int(rng.integers(len(SIZES)))]
+    stride = int(rng.choice([1, 1, 2])) if frames > 1 else 1
+    clip = make_clip(seed, "kind", max(24, (frames - 1) * stride + 1) if frames > 1 else 6, size)
+    visible = clip.masks.sum(axis=(2, 3)) > 60
+    backward = frames > 1 and rng.random() < 0.25
+    for start in rng.permutation(len(clip.frames) - (frames - 1) * stride):
+        picked = [int(start) + i * stride for i in range(frames)]
+        picked = picked[::-1] if backward else picked
+        seen = visible[:, picked[0]]
+        gone = seen & (clip.masks[:, picked].any(axis=(2, 3)).sum(axis=1) < frames)
+        if (gone if leaving else seen).any():
+            order = [int(k) for k in rng.permutation(np.flatnonzero(seen))]
+            order.sort(key=lambda k: not gone[k])
+            return clip, picked, (order * OBJECTS)[:OBJECTS]
+    return None
 
 
 def _square(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -236,7 +236,7 @@ def write_demo_clips(
 def evaluate_demo(seed: int, clips: int | None, level: str, device: str, *, as_json: bool) -> None:
     """Scores the demo models on held-out seeds and prints a table per measure and kind."""
     from decaf_gui.demo.scores import Row, evaluate
-    from decaf_gui.demo.shapes import level_named
+    from decaf_gui.demo.world import level_named
     from decaf_gui.pipeline.engine import Engine
 
     reporter = Reporter(as_json=as_json)

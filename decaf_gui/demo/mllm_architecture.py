@@ -27,7 +27,8 @@ from transformers import (
 )
 
 from decaf_gui.core.entities import Expression
-from decaf_gui.demo.shapes import BACKGROUNDS, COLOURS, SHAPES, vocabulary
+from decaf_gui.demo.sentences import vocabulary
+from decaf_gui.demo.world import BACKGROUNDS, COLOURS, SHAPES
 from decaf_gui.grounding.prompts import background_question, choice_question, object_question
 
 PAD, IM_START, IM_END = "<|endoftext|>", "<|im_start|>", "<|im_end|>"

@@ -16,7 +16,8 @@ from transformers.models.qwen2_vl.image_processing_qwen2_vl import smart_resize
 from decaf_gui.core.entities import Expression
 from decaf_gui.demo.mllm_architecture import CARD, IM_END
 from decaf_gui.demo.mllm_packed import Grid, PackedQuestions
-from decaf_gui.demo.shapes import COLOURS, SHAPES, ShapesClip, ShapesExpression
+from decaf_gui.demo.shapes import ShapesClip
+from decaf_gui.demo.world import COLOURS, SHAPES, ShapesExpression
 from decaf_gui.grounding.prompts import background_question, choice_question, object_question
 
 Kind = Literal["video", "image"]

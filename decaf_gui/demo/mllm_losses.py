@@ -15,7 +15,8 @@ from torch import Tensor, nn
 
 from decaf_gui.demo.mllm_data import Targets
 from decaf_gui.demo.mllm_packed import PackedQuestions, PackedResult
-from decaf_gui.demo.shapes import COLOURS, SHAPES, ShapesClip
+from decaf_gui.demo.shapes import ShapesClip
+from decaf_gui.demo.world import COLOURS, SHAPES
 
 IGNORED = -100
 SEEN = 0.05

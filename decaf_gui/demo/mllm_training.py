@@ -49,7 +49,8 @@ from decaf_gui.demo.mllm_losses import (
     weighted,
 )
 from decaf_gui.demo.mllm_packed import PackedQuestions, packed_forward, vision_tower
-from decaf_gui.demo.shapes import ShapesExpression, make_clip
+from decaf_gui.demo.shapes import make_clip
+from decaf_gui.demo.world import ShapesExpression
 from decaf_gui.grounding.fusion import Maps, attention_masks, fuse_maps
 from decaf_gui.grounding.settings import GroundingSettings
 

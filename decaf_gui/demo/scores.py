@@ -20,7 +20,8 @@ from PIL import Image
 from decaf_gui.core.clip import Clip
 from decaf_gui.core.entities import Grounding, Proposal
 from decaf_gui.core.events import Event, FrameTracked, Proposed, Stage
-from decaf_gui.demo.shapes import ShapesClip, ShapesExpression, make_clip
+from decaf_gui.demo.shapes import ShapesClip, make_clip
+from decaf_gui.demo.world import ShapesExpression
 from decaf_gui.evaluation.metrics import boundary_f, region_similarity
 from decaf_gui.grounding.fusion import Maps, attention_masks, fuse_maps, resize
 from decaf_gui.grounding.settings import GroundingSettings

@@ -14,21 +14,22 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from decaf_gui.core.errors import BadInput
-from decaf_gui.demo.shapes import ShapesClip, level_named, make_clip
-from decaf_gui.formats.davis import pascal_palette
+from decaf_gui.demo.shapes import ShapesClip, make_clip
+from decaf_gui.demo.world import level_named
+from decaf_gui.formats.davis import IMAGE_SET, add_to_image_set, save_indexed
 
 
 def write_clips(folder: Path, seed: int, clips: int, level: str, frames: int, *, video: bool) -> Iterator[Path]:
     """Writes clips of the seeds seed, seed + 1, ...; yields each clip's video, or folder of frames, when complete.
 
     `<folder>/videos/<name>.mp4` or `<folder>/JPEGImages/480p/<name>/00000.jpg`; ground truth as indexed
-    `<folder>/Annotations/480p/<name>/00000.png`; `<folder>/expressions.json`: for every clip its background and, for
-    every expression, text, kind, object ids and answer. Raises BadInput for an unknown level or a place that
-    cannot be written to.
+    `<folder>/Annotations/480p/<name>/00000.png`, listed in `<folder>/ImageSets/2017/val.txt`;
+    `<folder>/expressions.json`: for every clip its background and, for every expression, text, kind, object ids and
+    answer. Clips of earlier calls stay. Raises BadInput for an unknown level or a place that cannot be written to.
     """
     level_named(level)
-    table: dict[str, object] = {}
     try:
+        table = _known(folder / "expressions.json")
         for number in range(seed, seed + clips):
             shapes = make_clip(number, level, frames)
             name = f"{level}{number:05d}"
@@ -39,11 +40,21 @@ def write_clips(folder: Path, seed: int, clips: int, level: str, frames: int, *,
             else:
                 path = folder / "JPEGImages/480p" / name
                 _write_frames(shapes, path)
+            add_to_image_set(folder / IMAGE_SET, name)
             table[name] = _described(shapes)
             _write_text(folder / "expressions.json", json.dumps(table, indent=1) + "\n")
             yield path
     except OSError as error:
         raise BadInput(f"Demo clips cannot be written to {folder}: {error.strerror or error}.") from None
+
+
+def _known(path: Path) -> dict[str, object]:
+    """The table of earlier calls; empty when there is none that can be read."""
+    try:
+        table = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return {}
+    return table if isinstance(table, dict) else {}
 
 
 def _described(shapes: ShapesClip) -> dict[str, object]:
@@ -57,9 +68,7 @@ def _described(shapes: ShapesClip) -> dict[str, object]:
 def _write_masks(shapes: ShapesClip, folder: Path) -> None:
     with _beside(folder) as made:
         for t in range(shapes.masks.shape[1]):
-            picture = Image.fromarray(label_map(shapes, t))
-            picture.putpalette(pascal_palette().tobytes())
-            picture.save(made / f"{t:05d}.png")
+            save_indexed(label_map(shapes, t), made / f"{t:05d}.png")
 
 
 def label_map(shapes: ShapesClip, t: int) -> NDArray[np.uint8]:

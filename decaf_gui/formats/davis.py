@@ -65,7 +65,7 @@ def write(labelset: LabelSet, clip: Clip, folder: Path, *, overwrite: bool = Fal
         warnings = _warnings(labelset, overlapping)
         _write_tables(draft, labelset, warnings)
         written = draft.finish(warnings)
-    _add_to_image_set(written.path / IMAGE_SET, draft.name)
+    add_to_image_set(written.path / IMAGE_SET, draft.name)
     yield written
 
 
@@ -171,7 +171,7 @@ def _table(labelset: LabelSet, warnings: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _add_to_image_set(path: Path, name: str) -> None:
+def add_to_image_set(path: Path, name: str) -> None:
     """Add a line to the list of sequences: last, so that a reader never meets half a sequence."""
     names = path.read_text("utf-8").split() if path.exists() else []
     path.parent.mkdir(parents=True, exist_ok=True)

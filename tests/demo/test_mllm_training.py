@@ -18,7 +18,8 @@ from decaf_gui.demo import mllm_data as data
 from decaf_gui.demo import mllm_losses as grounding_losses
 from decaf_gui.demo import mllm_training as training
 from decaf_gui.demo.mllm_packed import PackedQuestions, packed_forward
-from decaf_gui.demo.shapes import COLOURS, SHAPES, ShapesClip, make_clip
+from decaf_gui.demo.shapes import ShapesClip, make_clip
+from decaf_gui.demo.world import COLOURS, SHAPES
 from decaf_gui.grounding.prompts import choice_question, object_question
 
 SEED = 1_000_007

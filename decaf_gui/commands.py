@@ -6,7 +6,7 @@ import json
 import logging
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
@@ -234,7 +234,7 @@ def write_demo_clips(
 
 
 def evaluate_demo(seed: int, clips: int | None, level: str, device: str, *, as_json: bool) -> None:
-    """Scores the demo models on held-out seeds and prints a table per measure and kind."""
+    """Scores the demo models on held-out seeds: a line per measure, a column per kind of expression."""
     from decaf_gui.demo.scores import Row, evaluate
     from decaf_gui.demo.world import level_named
     from decaf_gui.pipeline.engine import Engine
@@ -243,9 +243,14 @@ def evaluate_demo(seed: int, clips: int | None, level: str, device: str, *, as_j
     engine = Engine(device=device)
     seeds = range(seed, seed + (clips or 20))
     rows = [e for e in reporter.watch(evaluate(engine, seeds, level_named(level))) if isinstance(e, Row)]
-    cells = [(row.measure, row.kind, f"{row.value:.3f}", row.count) for row in rows]
-    title = f"Demo models on {len(seeds)} held-out clips of level {level} (synthetic shapes only)"
-    reporter.table(title, ["measure", "kind", "value", "count"], cells)
+    if as_json:
+        reporter.result(level=level, seeds=list(seeds), rows=[asdict(row) for row in rows])
+        return
+    kinds = sorted({row.kind for row in rows}, key=lambda kind: (kind != "all", kind))
+    cells = {(row.measure, row.kind): f"{row.value:.3f} ({row.count})" for row in rows}
+    measures = dict.fromkeys(row.measure for row in rows)
+    title = f"Demo models on {len(seeds)} held-out clips of level {level} (synthetic shapes only): mean (count)"
+    reporter.table(title, ["measure", *kinds], [[m, *(cells.get((m, kind), "") for kind in kinds)] for m in measures])
 
 
 def list_models(*, as_json: bool) -> None:

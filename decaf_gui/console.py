@@ -64,8 +64,8 @@ class Reporter:
             )
             return
         table = Table(title=title or None, title_justify="left", box=None, header_style="bold", pad_edge=False)
-        for column in columns:
-            table.add_column(column, overflow="fold")
+        for place, column in enumerate(columns):
+            table.add_column(column, overflow="fold", no_wrap=place < 2)  # ids and names must stay whole
         for row in listed:
             table.add_row(*row)
         Console(highlight=False).print(table)

@@ -15,118 +15,39 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from decaf_gui.tracking.architecture import build_sam
+from decaf_gui.tracking.architecture import build_sam, smaller_config
 
 IMAGE_SIZE = 128
 D_MODEL, MEMORY = 96, 32
 NAME = "decaf-demo-sam"
 
 
+DIFFERENCES: dict[str, Any] = {
+    "image_encoder.trunk.embed_dim": 24,
+    "image_encoder.trunk.stages": [1, 2, 3, 1],
+    "image_encoder.trunk.window_spec": [8, 4, 8, 8],
+    "image_encoder.trunk.global_att_blocks": [4, 5],
+    "image_encoder.trunk.window_pos_embed_bkg_spatial_size": [8, 8],
+    "image_encoder.neck.backbone_channel_list": [192, 96, 48, 24],
+    "memory_attention.num_layers": 1,
+    "memory_attention.layer.dim_feedforward": 256,
+    "memory_attention.layer.dropout": 0.0,
+    "memory_attention.layer.self_attention.dropout": 0.0,
+    "memory_attention.layer.cross_attention.dropout": 0.0,
+    "memory_encoder.fuser.num_layers": 1,
+    "memory_encoder.fuser.layer.layer_scale_init_value": 0.1,
+    "num_maskmem": 5,
+    "max_obj_ptrs_in_encoder": 8,
+    "multimask_output_in_sam": False,
+    "multimask_output_for_tracking": False,
+    "use_multimask_token_for_obj_ptr": False,
+}
+"""What else differs from SAM2.1 tiny than sizes: fewer and narrower layers, one mask per prompt."""
+
+
 def demo_config(image_size: int = IMAGE_SIZE) -> dict[str, Any]:
     """The `model:` section, in the layout of the sam2 package's own files."""
-    base = "sam2.modeling."
-
-    def sine(features: int) -> dict[str, Any]:
-        target = f"{base}position_encoding.PositionEmbeddingSine"
-        return {"_target_": target, "num_pos_feats": features, "normalize": True, "scale": None, "temperature": 10000}
-
-    def attention(**more: Any) -> dict[str, Any]:
-        shape = {"embedding_dim": D_MODEL, "num_heads": 1, "downsample_rate": 1, "dropout": 0.0}
-        side = image_size // 16
-        target = f"{base}sam.transformer.RoPEAttention"
-        return {"_target_": target, "rope_theta": 10000.0, "feat_sizes": [side, side], **shape, **more}
-
-    trunk = {
-        "_target_": f"{base}backbones.hieradet.Hiera",
-        "embed_dim": 24,
-        "num_heads": 1,
-        "stages": [1, 2, 3, 1],
-        "window_spec": [8, 4, 8, 8],
-        "global_att_blocks": [4, 5],
-        "window_pos_embed_bkg_spatial_size": [8, 8],
-    }
-    neck = {
-        "_target_": f"{base}backbones.image_encoder.FpnNeck",
-        "position_encoding": sine(D_MODEL),
-        "d_model": D_MODEL,
-        "backbone_channel_list": [192, 96, 48, 24],
-        "fpn_top_down_levels": [2, 3],
-        "fpn_interp_model": "nearest",
-    }
-    layer = {
-        "_target_": f"{base}memory_attention.MemoryAttentionLayer",
-        "activation": "relu",
-        "dim_feedforward": 256,
-        "dropout": 0.0,
-        "pos_enc_at_attn": False,
-        "self_attention": attention(),
-        "d_model": D_MODEL,
-        "pos_enc_at_cross_attn_keys": True,
-        "pos_enc_at_cross_attn_queries": False,
-        "cross_attention": attention(rope_k_repeat=True, kv_in_dim=MEMORY),
-    }
-    encoder = {
-        "_target_": f"{base}memory_encoder.MemoryEncoder",
-        "in_dim": D_MODEL,
-        "out_dim": MEMORY,
-        "position_encoding": sine(MEMORY),
-        "mask_downsampler": {
-            "_target_": f"{base}memory_encoder.MaskDownSampler",
-            "embed_dim": D_MODEL,
-            "kernel_size": 3,
-            "stride": 2,
-            "padding": 1,
-        },
-        "fuser": {
-            "_target_": f"{base}memory_encoder.Fuser",
-            "layer": {
-                "_target_": f"{base}memory_encoder.CXBlock",
-                "dim": D_MODEL,
-                "kernel_size": 7,
-                "padding": 3,
-                "layer_scale_init_value": 0.1,
-                "use_dwconv": True,
-            },
-            "num_layers": 1,
-        },
-    }
-    return {
-        "_target_": f"{base}sam2_base.SAM2Base",
-        "image_encoder": {
-            "_target_": f"{base}backbones.image_encoder.ImageEncoder",
-            "scalp": 1,
-            "trunk": trunk,
-            "neck": neck,
-        },
-        "memory_attention": {
-            "_target_": f"{base}memory_attention.MemoryAttention",
-            "d_model": D_MODEL,
-            "pos_enc_at_input": True,
-            "layer": layer,
-            "num_layers": 1,
-        },
-        "memory_encoder": encoder,
-        "num_maskmem": 5,
-        "max_obj_ptrs_in_encoder": 8,
-        "image_size": image_size,
-        "sigmoid_scale_for_mem_enc": 20.0,
-        "sigmoid_bias_for_mem_enc": -10.0,
-        "use_mask_input_as_output_without_sam": True,
-        "directly_add_no_mem_embed": True,
-        "no_obj_embed_spatial": True,
-        "use_high_res_features_in_sam": True,
-        "multimask_output_in_sam": False,
-        "iou_prediction_use_sigmoid": True,
-        "use_obj_ptrs_in_encoder": True,
-        "add_tpos_enc_to_obj_ptrs": True,
-        "proj_tpos_enc_in_obj_ptrs": True,
-        "use_signed_tpos_enc_to_obj_ptrs": True,
-        "only_obj_ptrs_in_the_past_for_eval": True,
-        "pred_obj_scores": True,
-        "pred_obj_scores_mlp": True,
-        "fixed_no_obj_ptr": True,
-        "use_mlp_for_obj_ptr_proj": True,
-    }
+    return smaller_config(image_size, D_MODEL, MEMORY, DIFFERENCES)
 
 
 def fresh_model(seed: int = 0) -> Any:

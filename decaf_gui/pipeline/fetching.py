@@ -99,8 +99,8 @@ def _outcome(messages: Connection, repo: str, patterns: tuple[str, ...], revisio
     except BrokenPipeError:
         raise
     except Exception as error:  # the hub's, the HTTP library's and the disk's errors share no base
-        reason = " ".join(str(error).split()) or type(error).__name__
-        return f"{repo} could not be downloaded: {reason.rstrip('.')}. Check the network and try again; complete files are kept."
+        reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+        return f"{repo} could not be downloaded: {reason}. Check the network and try again; complete files are kept."
     return None
 
 

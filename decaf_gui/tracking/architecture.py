@@ -48,6 +48,42 @@ def released_config(name: str) -> dict[str, Any]:
     return dict(loaded["model"])
 
 
+_WIDTHS = (
+    "image_encoder.neck.d_model",
+    "image_encoder.neck.position_encoding.num_pos_feats",
+    "memory_attention.d_model",
+    "memory_attention.layer.d_model",
+    "memory_attention.layer.self_attention.embedding_dim",
+    "memory_attention.layer.cross_attention.embedding_dim",
+    "memory_encoder.in_dim",
+    "memory_encoder.mask_downsampler.embed_dim",
+    "memory_encoder.fuser.layer.dim",
+)
+_MEMORY_WIDTHS = (
+    "memory_attention.layer.cross_attention.kv_in_dim",
+    "memory_encoder.out_dim",
+    "memory_encoder.position_encoding.num_pos_feats",
+)
+_GRIDS = ("memory_attention.layer.self_attention.feat_sizes", "memory_attention.layer.cross_attention.feat_sizes")
+
+
+def smaller_config(image_size: int, width: int, memory: int, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """SAM2.1 tiny with other sizes: frames of `image_size` pixels, `width` channels for 256, `memory` for 64.
+
+    `changes` sets anything else by its dotted name.
+    """
+    from omegaconf import OmegaConf
+
+    config = OmegaConf.create(released_config("sam2.1-tiny"))
+    sizes = dict.fromkeys(_WIDTHS, width) | dict.fromkeys(_MEMORY_WIDTHS, memory) | {"image_size": image_size}
+    grids = dict.fromkeys(_GRIDS, [image_size // 16] * 2)
+    for name, value in {**sizes, **grids, **changes}.items():
+        OmegaConf.update(config, name, value, force_add=True)
+    made = OmegaConf.to_container(config)
+    assert isinstance(made, dict)
+    return {str(key): value for key, value in made.items()}
+
+
 class _RealLinspace(TorchFunctionMode):
     """Hiera reads numbers back from torch.linspace, which the meta device has not: it gets them from the CPU."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 import cv2
@@ -10,100 +9,23 @@ import numpy as np
 import torch
 from hydra.utils import instantiate
 
+from decaf_gui.tracking.architecture import smaller_config
+
 SIDE = 64
 
 
+DIFFERENCES = {
+    "image_encoder.trunk.embed_dim": 8,
+    "image_encoder.trunk.stages": [1, 1, 2, 1],
+    "image_encoder.trunk.global_att_blocks": [3],
+    "image_encoder.neck.backbone_channel_list": [64, 32, 16, 8],
+    "memory_attention.num_layers": 2,
+    "memory_attention.layer.dim_feedforward": 64,
+}
+
+
 def tiny_config(**changes: Any) -> dict[str, Any]:
-    d_model, memory = 32, 16
-
-    def attention(**more: Any) -> dict[str, Any]:
-        target = "sam2.modeling.sam.transformer.RoPEAttention"
-        shape = {"embedding_dim": d_model, "num_heads": 1, "downsample_rate": 1, "dropout": 0.1}
-        return {"_target_": target, "rope_theta": 10000.0, "feat_sizes": [4, 4], **shape, **more}
-
-    def sine(features: int) -> dict[str, Any]:
-        target = "sam2.modeling.position_encoding.PositionEmbeddingSine"
-        return {"_target_": target, "num_pos_feats": features, "normalize": True, "scale": None, "temperature": 10000}
-
-    trunk = {
-        "_target_": "sam2.modeling.backbones.hieradet.Hiera",
-        "embed_dim": 8,
-        "num_heads": 1,
-        "stages": [1, 1, 2, 1],
-        "global_att_blocks": [3],
-        "window_pos_embed_bkg_spatial_size": [7, 7],
-    }
-    neck = {
-        "_target_": "sam2.modeling.backbones.image_encoder.FpnNeck",
-        "position_encoding": sine(d_model),
-        "d_model": d_model,
-        "backbone_channel_list": [64, 32, 16, 8],
-        "fpn_top_down_levels": [2, 3],
-        "fpn_interp_model": "nearest",
-    }
-    layer = {
-        "_target_": "sam2.modeling.memory_attention.MemoryAttentionLayer",
-        "activation": "relu",
-        "dim_feedforward": 64,
-        "dropout": 0.1,
-        "pos_enc_at_attn": False,
-        "self_attention": attention(),
-        "d_model": d_model,
-        "pos_enc_at_cross_attn_keys": True,
-        "pos_enc_at_cross_attn_queries": False,
-        "cross_attention": attention(rope_k_repeat=True, kv_in_dim=memory),
-    }
-    downsampler = {"_target_": "sam2.modeling.memory_encoder.MaskDownSampler", "kernel_size": 3, "stride": 2}
-    block = {"_target_": "sam2.modeling.memory_encoder.CXBlock", "dim": d_model, "kernel_size": 7, "padding": 3}
-    encoder = {
-        "_target_": "sam2.modeling.memory_encoder.MemoryEncoder",
-        "in_dim": d_model,
-        "out_dim": memory,
-        "position_encoding": sine(memory),
-        "mask_downsampler": {**downsampler, "padding": 1, "embed_dim": d_model},
-        "fuser": {"_target_": "sam2.modeling.memory_encoder.Fuser", "layer": block, "num_layers": 2},
-    }
-    config = {
-        "_target_": "sam2.modeling.sam2_base.SAM2Base",
-        "image_encoder": {
-            "_target_": "sam2.modeling.backbones.image_encoder.ImageEncoder",
-            "scalp": 1,
-            "trunk": trunk,
-            "neck": neck,
-        },
-        "memory_attention": {
-            "_target_": "sam2.modeling.memory_attention.MemoryAttention",
-            "d_model": d_model,
-            "pos_enc_at_input": True,
-            "layer": layer,
-            "num_layers": 2,
-        },
-        "memory_encoder": encoder,
-        "num_maskmem": 7,
-        "image_size": SIDE,
-        "sigmoid_scale_for_mem_enc": 20.0,
-        "sigmoid_bias_for_mem_enc": -10.0,
-        "use_mask_input_as_output_without_sam": True,
-        "directly_add_no_mem_embed": True,
-        "no_obj_embed_spatial": True,
-        "use_high_res_features_in_sam": True,
-        "multimask_output_in_sam": True,
-        "iou_prediction_use_sigmoid": True,
-        "use_obj_ptrs_in_encoder": True,
-        "add_tpos_enc_to_obj_ptrs": True,
-        "proj_tpos_enc_in_obj_ptrs": True,
-        "use_signed_tpos_enc_to_obj_ptrs": True,
-        "only_obj_ptrs_in_the_past_for_eval": True,
-        "pred_obj_scores": True,
-        "pred_obj_scores_mlp": True,
-        "fixed_no_obj_ptr": True,
-        "multimask_output_for_tracking": True,
-        "use_multimask_token_for_obj_ptr": True,
-        "multimask_min_pt_num": 0,
-        "multimask_max_pt_num": 1,
-        "use_mlp_for_obj_ptr_proj": True,
-    }
-    return copy.deepcopy({**config, **changes})
+    return smaller_config(SIDE, 32, 16, {**DIFFERENCES, **changes})
 
 
 def randomise(model: torch.nn.Module, seed: int) -> None:

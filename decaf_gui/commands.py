@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import fmean
+from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -164,7 +165,8 @@ def report_proposals(proposals: Sequence[Proposal], written: Sequence[Path], not
         kept = proposal.selected
         scores = ", ".join(f"{t.scores.total:.2f}" for t in kept)
         found = f"{len(kept)} of {len(proposal.tracklets)} candidates selected (score {scores})" if kept else ""
-        reporter.say(f'"{proposal.expression.text}" -> {proposal.grounding.category}: {found or "no proposal"}')
+        category = shorten(proposal.grounding.category, 60)
+        reporter.say(f'"{proposal.expression.text}" -> {category}: {found or "no proposal"}')
     for path in written:
         reporter.say(f"wrote {path}")
     if notice:

@@ -106,9 +106,9 @@ def test_who_is_on_a_side_is_there_in_the_masks(seed):
         target = said.objects[0] - 1
         others = [i for i in range(len(clip.objects)) if i != target]
         for other in others:
-            both = seen[target] & seen[other]
             gap = (centres[target, :, axis] - centres[other, :, axis]) * sign
-            assert (gap[both] > 0).mean() >= 0.8 if both.any() else True
+            true = (gap > 0) | ~seen[other]  # who is not (wholly) there is not farther on that side
+            assert true[seen[target]].mean() >= 0.8 or seen[target].sum() < 6  # too few frames show it whole
 
 
 @given(seeds)

@@ -74,8 +74,8 @@ def common(
 
 @app.command()
 def propose(
-    clip: Annotated[Path, typer.Argument(help="A video file or a folder of images.")],
-    expressions: Annotated[list[str], typer.Argument(metavar="EXPRESSION...", help="What to look for.")],
+    clip: Annotated[Path, typer.Argument(metavar="CLIP", help="A video file or a folder of images.")],
+    expressions: Annotated[list[str], typer.Argument(metavar="EXPRESSION", help="What to look for.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the results.")],
     formats: Annotated[list[str] | None, typer.Option("--format", "-f", help="davis, coco, overlay.")] = None,
     mllm: Mllm = "demo",

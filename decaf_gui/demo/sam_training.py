@@ -70,8 +70,8 @@ def load_batch(rng: np.random.Generator, clips: int, frames: int, base: int = TR
 
 
 def _stretch(rng: np.random.Generator, frames: int, base: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """One clip: images (T, 3, S, S), masks (T, K, S, S). In two of five videos an object goes away."""
-    leaving = frames > 1 and rng.random() < 0.4
+    """One clip: images (T, 3, S, S), masks (T, K, S, S). In every second video an object goes away."""
+    leaving = frames > 1 and rng.random() < 0.5
     found = None
     while found is None:
         found = _pick(rng, frames, base, leaving=leaving)
@@ -238,7 +238,11 @@ def mask_losses(logits: Tensor, truth: Tensor, ious: Tensor, progress: float) ->
 def image_losses(
     model: Any, teacher: Teacher, batch: Batch, rng: np.random.Generator, progress: float
 ) -> tuple[Tensor, dict[str, float]]:
-    """A prompt and, half of the time, a correction on single images."""
+    """A prompt and, at least half of the time, a correction on single images.
+
+    Half of the corrections see the first mask, as the sam2 package gives it; the others only all clicks together, as
+    our session does.
+    """
     truth = batch.masks[0].flatten(0, 1)
     teacher.truth = torch.ones(len(truth))
     vision = encode(model, batch.images[0], OBJECTS)
@@ -251,9 +255,10 @@ def image_losses(
     loss = mask_losses(logits, truth, teacher.ious, progress) + (1.0 if progress < 0.5 else 0.5) * identity
     presence = functional.softplus(-teacher.scores).mean()
     meters = {"identity": float(identity.detach()), "click": float(mask_iou(logits, truth).mean())}
-    if rng.random() < 0.5:
+    if progress >= 0.8 or rng.random() < 0.5:
         prompt = corrected_prompt(rng, prompt, logits.detach(), truth)
-        step_frame(model, vision, 0, empty, prompt, previous=low.detach().clamp(-32, 32))
+        previous = low.detach().clamp(-32, 32) if rng.random() < 0.5 else None
+        step_frame(model, vision, 0, empty, prompt, previous=previous)
         logits = upsampled(teacher.masks)
         loss = loss + mask_losses(logits, truth, teacher.ious, progress)
         meters["corrected"] = float(mask_iou(logits, truth).mean())
@@ -263,16 +268,20 @@ def image_losses(
 def video_losses(
     model: Any, teacher: Teacher, batch: Batch, rng: np.random.Generator, progress: float
 ) -> tuple[Tensor, dict[str, float]]:
-    """The first frame is prompted (a third with its true mask), the others are tracked."""
+    """The first frame is prompted (a third with its true mask), the others are tracked.
+
+    In half of the clips memory holds what the model itself believed present, as it will in use.
+    """
     truths = batch.masks.flatten(1, 2)
     bank: dict[str, dict[int, Any]] = {"cond_frame_outputs": {}, "non_cond_frame_outputs": {}}
     total = torch.zeros(())
     overlaps: list[Tensor] = []
     present_right: list[Tensor] = []
     absent_right: list[Tensor] = []
+    told = rng.random() < 0.5
     for t, truth in enumerate(truths):
         present = (truth.flatten(1).sum(1) > 8).float()
-        teacher.truth = present
+        teacher.truth = present if told else None
         vision = encode(model, batch.images[t], OBJECTS)
         prompt, mask = None, None
         if t == 0 and rng.random() < 0.34:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator
@@ -78,7 +79,7 @@ class Format:
         existing = [home / part for part in self.parts(safe_name(name or clip.name)) if (home / part).exists()]
         if existing and not overwrite:
             raise BadInput(f"{existing[0]} exists: choose another folder, or replace it with --overwrite.")
-        _check_disk(folder, self._needed(clip))
+        _check_place(folder, self._needed(clip))
 
     def _needed(self, clip: Clip) -> int:
         if self.copies_images and clip.files:
@@ -148,8 +149,12 @@ def safe_name(name: str) -> str:
     return re.sub(r"[^\w.-]+", "_", name).strip(".") or "clip"
 
 
-def _check_disk(folder: Path, needed: int) -> None:
+def _check_place(folder: Path, needed: int) -> None:
     existing = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
+    if not existing.is_dir():
+        raise BadInput(f"{existing} is a file: choose a folder for the results.")
+    if not os.access(existing, os.W_OK):
+        raise BadInput(f"{existing} cannot be written to: choose another folder for the results.")
     free = shutil.disk_usage(existing).free
     if free < needed:
         raise BadInput(

@@ -47,6 +47,8 @@ def test_help_imports_neither_torch_nor_numpy():
         (["propose", "one.png", "a dog", "--out", "o", "--set", "tau=1"], ["tau"]),
         (["propose", "one.png", "a dog", "--out", "o", "--device", "tpu"], ["tpu"]),
         (["propose", "one.png", "a dog"], ["--out"]),
+        (["propose", "one.png", "a dog", "--out", "text.mp4"], ["text.mp4", "folder"]),
+        (["propose", "one.png", "a dog", "--out", "text.mp4/deeper"], ["text.mp4", "folder"]),
         (["propose", "one.png", "a dog", "--out", "o", "--nonsense"], ["--nonsense"]),
         (["nonsense"], ["nonsense"]),
         (["models", "where", "nobody/nothing"], ["nobody/nothing"]),

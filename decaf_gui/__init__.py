@@ -6,7 +6,12 @@ transformers take seconds.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
+
+# Before torch comes: threads that wait for each other sleep instead of spinning. Beside another busy process, spinning
+# made SAM2's small steps a hundred times slower (2 cores, 2 threads).
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 __version__ = "0.1.0"
 __all__ = ["Clip", "Engine", "__version__"]

@@ -86,6 +86,7 @@ def refused(path, words):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.filterwarnings("ignore:Detected pickle protocol 4")
 def test_pickles_that_would_run_code_are_not_loaded(tmp_path):
     class Evil:
         def __reduce__(self):

@@ -179,11 +179,12 @@ def _guarded(command: Callable[[], Any]) -> int:
     """Runs a command: its exit code."""
     try:
         result = command()
-        return result if isinstance(result, int) else 0
+        code = result if isinstance(result, int) else 0
+        return _fail("interrupted", code) if code == 130 else code  # typer turns Ctrl+C into this code
     except (KeyboardInterrupt, typer.Abort):
         return _fail("interrupted", 130)
-    except typer.Exit as finished:  # what typer makes of Ctrl+C, too
-        return _fail("interrupted", 130) if finished.exit_code == 130 else finished.exit_code
+    except typer.Exit as finished:
+        return finished.exit_code
     except TyperException as error:  # an unknown option, a missing argument...
         return _usage(error)
     except DecafError as error:

@@ -62,6 +62,9 @@ def run_propose(run: ProposeRun, *, as_json: bool) -> list[Proposal]:
             raise BadInput(f"{clip.damage} Mend the file, or go on with these frames: --accept-damage.")
         for chosen in formats:
             chosen.check_output(clip, run.out, overwrite=run.overwrite)
+        record = record_path(run.out, clip)
+        if record.exists() and not run.overwrite:
+            raise BadInput(f"{record} exists: choose another folder, or replace it with --overwrite.")
         reporter = Reporter(as_json=as_json)
         from decaf_gui.pipeline.engine import Engine
 
@@ -70,8 +73,26 @@ def run_propose(run: ProposeRun, *, as_json: bool) -> list[Proposal]:
         reporter.say(f"{clip.name}: {frames}, {clip.width}x{clip.height}, on {engine.device}")
         proposals = propose_all(engine, clip, expressions, run.out, reporter)
         written = write_formats(proposals, clip, formats, run, engine.notice, reporter)
+        drop_partial(run.out, clip)
         report_proposals(proposals, written, engine.notice, reporter)
         return proposals
+
+
+def record_path(folder: Path, clip: Clip) -> Path:
+    """Where scores and provenance of a clip's proposals lie."""
+    from decaf_gui.formats.base import safe_name
+
+    return folder / "proposals" / f"{safe_name(clip.name)}.json"
+
+
+def drop_partial(out: Path, clip: Clip) -> None:
+    """Removes what an earlier, interrupted run on this clip left: now there is all of it."""
+    left = record_path(out / PARTIAL, clip)
+    if left.exists():
+        left.unlink()
+        for folder in (left.parent, left.parent.parent):
+            if not any(folder.iterdir()):
+                folder.rmdir()
 
 
 def propose_all(
@@ -87,7 +108,7 @@ def propose_all(
             proposals += [event.proposal for event in events if isinstance(event, Proposed)]
             pending = Pending()
     except BaseException:
-        keep_partial(out / PARTIAL, proposals, pending, reporter)
+        keep_partial(record_path(out / PARTIAL, clip), proposals, pending, reporter)
         raise
     return proposals
 
@@ -116,13 +137,13 @@ class Pending:
         return {"expression": self.text, "complete": False, "tracklets": self.tracklets, "masks": masks}
 
 
-def keep_partial(folder: Path, proposals: Sequence[Proposal], pending: Pending, reporter: Reporter) -> None:
-    """Writes finished and pending work to `<folder>/proposals.json`, if there is any, and says so."""
+def keep_partial(path: Path, proposals: Sequence[Proposal], pending: Pending, reporter: Reporter) -> None:
+    """Writes finished and pending work to `path`, if there is any, and says so."""
     work = [proposal_json(p, masks=True) for p in proposals]
     if pending.tracklets or pending.masks:
         work.append(pending.as_dict())
     if work:
-        kept = write_json(folder / "proposals.json", {"proposals": work})
+        kept = write_json(path, {"proposals": work})
         reporter.say(f"What was made so far is kept in {kept}", always=True)
 
 
@@ -134,7 +155,7 @@ def write_formats(
     notice: str,
     reporter: Reporter,
 ) -> list[Path]:
-    """All chosen formats and `proposals.json` (scores and provenance): the paths that are complete."""
+    """All chosen formats and the record (scores and provenance): the paths that are complete."""
     from decaf_gui.formats.base import Written, partial_folder
     from decaf_gui.formats.proposals import label_set_of
 
@@ -149,13 +170,13 @@ def write_formats(
                     for warning in event.warnings:
                         reporter.say(f"{event.format}: {warning}")
     except BaseException:
-        keep_partial(run.out / PARTIAL, proposals, Pending(), reporter)
+        keep_partial(record_path(run.out / PARTIAL, clip), proposals, Pending(), reporter)
         for unfinished in (partial_folder(run.out, f.name, clip.name) for f in formats):
             if unfinished.exists():
                 reporter.say(f"The unfinished labels are in {unfinished}", always=True)
         raise
     record = {"clip": str(clip.path), "proposals": [proposal_json(p) for p in proposals]}
-    written.append(write_json(run.out / "proposals.json", record))
+    written.append(write_json(record_path(run.out, clip), record))
     return written
 
 

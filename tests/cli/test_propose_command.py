@@ -52,7 +52,7 @@ def test_labels_have_every_frame_and_object(result):
     labels = sorted((out / "davis/Annotations/480p/clip").iterdir())
     assert [f.name for f in frames] == [f"{i:05d}.jpg" for i in range(LENGTH)]
     assert [f.name for f in labels] == [f"{i:05d}.png" for i in range(LENGTH)]
-    record = json.loads((out / "proposals.json").read_text())
+    record = json.loads((out / "proposals/clip.json").read_text())
     selected = sum(t["selected"] for p in record["proposals"] for t in p["tracklets"])
     coco = COCO(str(next((out / "coco/annotations").glob("instances_*.json"))))
     assert len(coco.imgs) == LENGTH
@@ -78,7 +78,7 @@ def test_output_says_that_demo_models_know_nothing_of_real_video(result):
 
 
 def test_both_expressions_are_recorded_with_scores_and_provenance(result):
-    record = json.loads((result[0] / "proposals.json").read_text())
+    record = json.loads((result[0] / "proposals/clip.json").read_text())
     assert [p["expression"] for p in record["proposals"]] == ["the red shape", "which shape moves?"]
     for proposal in record["proposals"]:
         assert proposal["provenance"]["mllm"]["id"] == "demo"
@@ -129,10 +129,13 @@ def test_ctrl_c_exits_130_and_names_what_was_kept(clip_folder, tmp_path):
     assert code == 130
     assert "Traceback" not in errors
     assert str(out / ".partial") in errors
-    kept = json.loads((out / ".partial/proposals.json").read_text())["proposals"]
+    kept = json.loads((out / ".partial/proposals/clip.json").read_text())["proposals"]
     assert kept[0]["complete"] is False
     assert kept[0]["tracklets"]
     assert not (out / "davis/Annotations").exists()
+    assert errors.rstrip().endswith("interrupted")
+    assert propose(clip_folder, out).returncode == 0
+    assert not (out / ".partial").exists()
 
 
 def test_killed_run_leaves_no_finished_names_and_can_be_repeated(clip_folder, tmp_path):

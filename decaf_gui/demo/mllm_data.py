@@ -24,6 +24,8 @@ Kind = Literal["video", "image"]
 Generator = np.random.Generator
 TOKEN = 28
 """Pixels on a side of one visual token."""
+SIZES = ((252, 336), (240, 320), (288, 288), (336, 252), (256, 352), (270, 480))
+"""(H, W) of the clips: the inputs that the demo is asked with, and others around them."""
 ROWS = 3
 """Rollout rows read per question: the last prompt token and up to two attribute words of the expression."""
 

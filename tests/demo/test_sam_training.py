@@ -11,9 +11,10 @@ import torch
 from torchvision.ops import sigmoid_focal_loss
 
 from decaf_gui.core.resources import resource
-from decaf_gui.demo import sam_losses, sam_training
+from decaf_gui.demo import sam_data, sam_losses, sam_training
+from decaf_gui.demo.sam_data import load_batch
 from decaf_gui.demo.sam_model import demo_config, export, fresh_model
-from decaf_gui.demo.sam_training import Teacher, load_batch, new_run, resume, save, train_step
+from decaf_gui.demo.sam_training import Teacher, new_run, resume, save, train_step
 from decaf_gui.tracking import load_sam
 
 
@@ -64,8 +65,8 @@ def test_mask_iou_counts_pixels(masks):
 def test_prompts_lie_on_their_objects():
     rng = np.random.default_rng(1)
     truth = load_batch(rng, 6, 1).masks[0].flatten(0, 1)
-    clicks = sam_training.random_clicks(rng, truth)[:, 0]
-    for mask, (x, y), box in zip(truth.numpy(), clicks.tolist(), sam_training.box_corners(truth).numpy(), strict=True):
+    clicks = sam_data.random_clicks(rng, truth)[:, 0]
+    for mask, (x, y), box in zip(truth.numpy(), clicks.tolist(), sam_data.box_corners(truth).numpy(), strict=True):
         assert mask[int(y), int(x)] == 1
         left, top, width, height = cv2.boundingRect(mask.astype(np.uint8))
         assert box.tolist() == [[left, top], [left + width, top + height]]
@@ -75,8 +76,8 @@ def test_a_correction_is_a_positive_click_on_what_is_missed_or_a_negative_one_on
     rng = np.random.default_rng(2)
     truth = load_batch(rng, 6, 1).masks[0].flatten(0, 1)
     logits = torch.roll(truth, 9, dims=2) * 2 - 1
-    prompt = {"point_coords": sam_training.random_clicks(rng, truth), "point_labels": torch.ones(len(truth), 1).int()}
-    after = sam_training.corrected_prompt(rng, prompt, logits, truth)
+    prompt = {"point_coords": sam_data.random_clicks(rng, truth), "point_labels": torch.ones(len(truth), 1).int()}
+    after = sam_data.corrected_prompt(rng, prompt, logits, truth)
     assert after["point_coords"].shape == (len(truth), 2, 2)
     signs = set()
     for mask, found, (x, y), label in zip(

@@ -25,7 +25,6 @@ COLOURS = tuple(COLOUR_VALUES)
 SHAPES = ("circle", "square", "triangle", "star", "cross", "heart")
 BACKGROUNDS = ("grass", "sky", "sand", "water", "brick", "snow")
 MOTIONS = ("still", "left", "right", "up", "down")
-EXPRESSION_KINDS = ("colour", "shape", "colour_shape", "size", "motion", "position", "relation")
 GENERIC = ("shape", "object", "thing")
 
 

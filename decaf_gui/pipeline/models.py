@@ -17,6 +17,7 @@ from typing import Any, Literal
 from decaf_gui.core.errors import BadInput
 from decaf_gui.core.events import Stage
 from decaf_gui.core.resources import resource
+from decaf_gui.tracking.releases import HUB_FILES, SIZES_MB, VERSIONS
 
 Kind = Literal["mllm", "sam"]
 DEMO_NOTE = "The demo models were trained on synthetic shapes only: on real video their masks mean nothing."
@@ -99,7 +100,7 @@ def locate(card: ModelCard) -> Path | None:
         return path if path.is_file() or _complete(path) else None
     from huggingface_hub import try_to_load_from_cache
 
-    name = SAM_FILES.get(card.source, "config.json")
+    name = HUB_FILES.get(card.source, "config.json")
     found = try_to_load_from_cache(card.source, name, revision=card.revision)
     if not isinstance(found, str):
         return None
@@ -130,7 +131,7 @@ def download(card: ModelCard) -> Iterator[Stage]:
         raise BadInput(f"{card.source} is a place on this machine, nothing to download; it holds no complete model.")
     from decaf_gui.pipeline.fetching import fetch
 
-    files = (SAM_FILES[card.source],) if card.kind == "sam" else MLLM_FILES
+    files = (HUB_FILES[card.source],) if card.kind == "sam" else MLLM_FILES
     yield from fetch(card.source, files, card.revision)
 
 
@@ -286,15 +287,6 @@ def _sam(version: str, size: str, size_mb: int, purpose: str) -> ModelCard:
     return ModelCard(hub_id, "sam", title, hub_id, bytes_, "Apache-2.0", purpose, None, hub=True)
 
 
-SAM_SIZES = {"tiny": 156, "small": 184, "base-plus": 324, "large": 898}
-"""Released sizes of SAM2, and what they weigh in MB."""
-SAM_FILES = {
-    f"facebook/{version}-hiera-{size}": f"{version}_hiera_{size.replace('-', '_')}.pt"
-    for version in ("sam2", "sam2.1")
-    for size in SAM_SIZES
-}
-"""The file of the released weights in every SAM2 repository."""
-
 CARDS: tuple[ModelCard, ...] = (
     _demo_card("mllm", "demo MLLM", "trying the program; tests"),
     _qwen("Qwen2.5-VL-3B-Instruct", 7.5, "Qwen Research (non-commercial)", "smaller GPUs"),
@@ -304,7 +296,7 @@ CARDS: tuple[ModelCard, ...] = (
     _demo_card("sam", "demo SAM2", "trying the program; tests"),
     *(
         _sam(version, size, megabytes, "laptops" if size in ("tiny", "small") else "best masks")
-        for version in ("sam2", "sam2.1")
-        for size, megabytes in SAM_SIZES.items()
+        for version in VERSIONS
+        for size, megabytes in SIZES_MB.items()
     ),
 )

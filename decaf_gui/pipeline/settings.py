@@ -11,7 +11,6 @@ from decaf_gui.core.errors import BadInput
 from decaf_gui.grounding.settings import GroundingSettings
 from decaf_gui.tracking.settings import TrackingSettings
 
-ROOMS = ("grounding", "tracking", "memory")
 GIB = 1 << 30
 
 

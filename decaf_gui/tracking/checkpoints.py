@@ -18,14 +18,10 @@ from torch import Tensor
 from decaf_gui.core.errors import BadInput
 from decaf_gui.core.resources import resource
 from decaf_gui.tracking.architecture import build_sam, released_config
+from decaf_gui.tracking.releases import HUB_FILES
 
 SIZES = {96: ("tiny", "small"), 112: ("base-plus",), 144: ("large",)}
 """Size names by the width of the image encoder's first stage; tiny and small differ in depth."""
-HUB_FILES = {
-    f"facebook/{version}-hiera-{size}": f"{version}_hiera_{size.replace('-', '_')}.pt"
-    for version in ("sam2", "sam2.1")
-    for size in ("tiny", "small", "base-plus", "large")
-}
 POSTPROCESSING = {
     "dynamic_multimask_via_stability": True,
     "dynamic_multimask_stability_delta": 0.05,

@@ -132,16 +132,6 @@ class Session:
         """Forgets an object (unknown ones are forgotten already)."""
         self.objects.pop(object_id, None)
 
-    def invalidate(self, object_id: int, first: int, last: int) -> None:
-        """Forgets tracked outputs of the source frames first..last; prompts stay."""
-        thing = self._object(object_id)
-        for frame in range(first, last + 1):
-            index = self._index.get(frame)
-            if index is not None:
-                for kept in (thing.recent, thing.tracked, thing.masks):
-                    kept.pop(index, None)
-        self._touch(thing)
-
     @torch.inference_mode()
     def decode_points(self, frame: int, points: Sequence[tuple[float, float]]) -> tuple[list[Rle], list[float]]:
         """The masks of N separate clicks at (x, y) source pixels on one frame, and SAM2's predicted IoUs.

@@ -62,10 +62,8 @@ def test_events_survive_pickling(events):
 def test_every_frame_is_encoded_once_and_every_input_seen_once(events):
     for proposed in (events[0][-1], events[1][-1]):
         counters = proposed.proposal.counters
-        assert counters["frames_encoded"] <= LENGTH
+        assert counters["frames_encoded"] == LENGTH  # one candidate at least is selected, and so tracked everywhere
         assert counters["vision_inputs"] == counters["prefix_prefills"] == 1 + 8
-    if any(t.selected for t in events[0][-1].proposal.tracklets):
-        assert events[0][-1].proposal.counters["frames_encoded"] == LENGTH
 
 
 def test_proposal_has_masks_at_source_size_on_all_frames(events, shapes):

@@ -142,12 +142,6 @@ def test_only_the_cache_knows_revisions(tmp_path):
     assert revision_of(resource("models/demo-sam")) is None
 
 
-def test_the_sam_files_are_those_that_the_loader_looks_for():
-    from decaf_gui.tracking.checkpoints import HUB_FILES
-
-    assert models.SAM_FILES == HUB_FILES
-
-
 def test_a_place_on_this_machine_is_not_downloaded(tmp_path):
     with pytest.raises(BadInput, match="nothing to download"):
         list(download(any_card(str(tmp_path))))

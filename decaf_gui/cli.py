@@ -34,14 +34,14 @@ log = logging.getLogger("decaf_gui.cli")
 
 
 @dataclass
-class Options:
+class Spoken:
     """What stands before the command's name."""
 
     verbose: bool = False
     debug: bool = False
 
 
-options = Options()
+spoken = Spoken()
 
 Json = Annotated[bool, typer.Option("--json", help="Print events and results as JSON lines on standard output.")]
 Mllm = Annotated[str, typer.Option("--mllm", help="Multimodal LLM: an id from `models list`, or a folder.")]
@@ -67,7 +67,7 @@ def common(
     """Options of every command."""
     from decaf_gui.pipeline.logs import start_logging
 
-    options.verbose, options.debug = verbose, debug
+    spoken.verbose, spoken.debug = verbose, debug
     start_logging(verbose=verbose, debug=debug)
     log.info("decaf-gui %s: %s", __version__, " ".join(sys.argv[1:]))
 
@@ -158,6 +158,30 @@ def doctor(as_json: Json = False) -> None:
     commands.examine_machine(as_json=as_json)
 
 
+@app.command()
+def bench(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NAME]...", help="rollout, grounding, tracking, click, decode, memory, startup."),
+    ] = None,
+    paper_size: Annotated[
+        bool, typer.Option("--paper-size", help="The paper's models and sizes, random weights; needs CUDA.")
+    ] = False,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Where the results go, as JSON.")] = Path("decaf-bench.json"),
+    threads: Annotated[int, typer.Option("--threads", min=1, help="Threads that torch computes with.")] = 2,
+    clip: Annotated[Path | None, typer.Option("--clip", help="A video for `decode`; else one is generated.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Small sizes: shows that it works, means little.")] = False,
+    device: Device = "cpu",
+    as_json: Json = False,
+) -> None:
+    """Measure how fast this is, as ratios in one run. Without names: everything, about 20 minutes on two cores."""
+    from decaf_gui import commands
+    from decaf_gui.bench.results import Options
+
+    options = Options(device, threads, quick, clip)
+    commands.run_benchmarks(names or [], options, out, paper_size=paper_size, as_json=as_json)
+
+
 def _assignments(pairs: list[str] | None) -> dict[str, str]:
     """{"name": "value"} from "name=value" texts."""
     values: dict[str, str] = {}
@@ -203,7 +227,7 @@ def _usage(error: TyperException) -> int:
 
 def _fail(message: str, code: int) -> int:
     log.error(message, exc_info=code != 130)
-    if options.debug and code != 130:
+    if spoken.debug and code != 130:
         import traceback
 
         traceback.print_exc()

@@ -6,7 +6,7 @@ import json
 import logging
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import fmean
 from textwrap import shorten
@@ -22,6 +22,7 @@ from decaf_gui.core.events import Event, FrameTracked, Proposed, TrackletsReady
 from decaf_gui.core.masks import Rle
 
 if TYPE_CHECKING:
+    from decaf_gui.bench.results import Options, Result
     from decaf_gui.formats.base import Format
     from decaf_gui.pipeline.engine import Engine
 
@@ -66,11 +67,12 @@ def run_propose(run: ProposeRun, *, as_json: bool) -> list[Proposal]:
         if record.exists() and not run.overwrite:
             raise BadInput(f"{record} exists: choose another folder, or replace it with --overwrite.")
         reporter = Reporter(as_json=as_json)
+        frames = "1 frame" if len(clip) == 1 else f"{len(clip)} frames"
+        reporter.say(f"{clip.name}: {frames}, {clip.width}x{clip.height}; loading...")  # torch takes seconds
         from decaf_gui.pipeline.engine import Engine
 
         engine = Engine(run.mllm, run.sam, run.device, settings=settings)
-        frames = "1 frame" if len(clip) == 1 else f"{len(clip)} frames"
-        reporter.say(f"{clip.name}: {frames}, {clip.width}x{clip.height}, on {engine.device}")
+        reporter.say(f"Device: {engine.device}")
         proposals = propose_all(engine, clip, expressions, run.out, reporter)
         written = write_formats(proposals, clip, formats, run, engine.notice, reporter)
         drop_partial(run.out, clip)
@@ -274,6 +276,47 @@ def evaluate_demo(seed: int, clips: int | None, level: str, device: str, *, as_j
     measures = dict.fromkeys(row.measure for row in rows)
     title = f"Demo models on {len(seeds)} held-out clips of level {level} (synthetic shapes only): mean (count)"
     reporter.table(title, ["measure", *kinds], [[m, *(cells.get((m, kind), "") for kind in kinds)] for m in measures])
+
+
+def run_benchmarks(names: Sequence[str], options: Options, out: Path, *, paper_size: bool, as_json: bool) -> None:
+    """Runs benchmarks one after the other: a table and the promises of each; all of them as JSON in `out`."""
+    from decaf_gui.bench.results import PAPER_SIZE, Result, check_names, run
+
+    chosen = [PAPER_SIZE] if paper_size else check_names(names)
+    if paper_size and names:
+        raise BadInput("--paper-size is a benchmark of its own: give it without names.")
+    if options.clip is not None:
+        Clip.open(options.clip).close()
+    from decaf_gui.bench.measure import machine
+    from decaf_gui.pipeline.engine import choose_device
+
+    options = replace(options, device=choose_device(options.device))
+    reporter = Reporter(as_json=as_json)
+    where = machine(options.device)
+    results: list[dict[str, Any]] = []
+    for name in chosen:
+        for event in reporter.watch(run(name, options)):
+            if isinstance(event, Result):
+                results.append(event.as_dict())
+                show_result(event, reporter)
+                write_json(out, {"machine": where, "options": option_json(options), "results": results})
+    machine_line = f"{where['processor']}, {where['cores']} cores, device {where['device']}"
+    reporter.say(f"Measured on {machine_line}, torch {where['versions']['torch']}")
+    reporter.say(f"wrote {out}")
+    reporter.result(written=str(out))
+
+
+def option_json(options: Options) -> dict[str, Any]:
+    """Plain data."""
+    return {**asdict(options), "clip": str(options.clip) if options.clip else None}
+
+
+def show_result(result: Result, reporter: Reporter) -> None:
+    """One benchmark's table, and under it which promises held."""
+    rows = [["-" if cell is None else cell for cell in row] for row in result.rows]
+    reporter.table(result.title, list(result.columns), rows)
+    for target in result.targets:
+        reporter.say(str(target))
 
 
 def list_models(*, as_json: bool) -> None:

@@ -63,12 +63,15 @@ class Reporter:
                 {"event": "table", "title": title, "rows": [dict(zip(columns, row, strict=True)) for row in listed]}
             )
             return
-        table = Table(title=title or None, title_justify="left", box=None, header_style="bold", pad_edge=False)
+        output = Console(highlight=False)
+        if title:
+            output.print(title, style="bold", markup=False, soft_wrap=True)
+        table = Table(box=None, header_style="bold", pad_edge=False)
         for place, column in enumerate(columns):
             table.add_column(column, overflow="fold", no_wrap=place < 2)  # ids and names must stay whole
         for row in listed:
             table.add_row(*row)
-        Console(highlight=False).print(table)
+        output.print(table)
 
     def _progress(self) -> AbstractContextManager[Any]:
         if self.as_json or not self.console.is_terminal:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import cv2
@@ -41,10 +42,12 @@ class Rle:
         """From a bool or 0/1 array (H, W)."""
         if mask.ndim != 2:
             raise BadInput(f"A mask has two dimensions, this array has {mask.ndim}.")
-        packed = coco.encode(np.asfortranarray(mask.astype(np.uint8)))
+        bits = mask.view(np.uint8) if mask.dtype == np.bool_ else mask.astype(np.uint8)
+        packed = coco.encode(cv2.transpose(bits).T if bits.flags.c_contiguous else np.asfortranarray(bits))
         return cls((mask.shape[0], mask.shape[1]), packed["counts"])
 
     @classmethod
+    @lru_cache(maxsize=16)
     def empty(cls, size: tuple[int, int]) -> Rle:
         """The mask of an absent object."""
         return cls.encode(np.zeros(size, np.uint8))

@@ -41,7 +41,7 @@ def sample_frames(length: int, count: int) -> tuple[int, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Lazy(Sequence[Frame]):
+class LazyFrames(Sequence[Frame]):
     """Frames of a clip by source index, decoded when looked at."""
 
     clip: FrameSource
@@ -107,7 +107,7 @@ def _ask_all(
     answers: list[list[Answer]] = []
     for done, shown in enumerate(inputs):
         yield Stage(stage, done, len(inputs), "video" if shown.kind == "video" else f"frames {_span(shown.frames)}")
-        prefix = yield from mllm.prefix(shown, _Lazy(clip, shown.frames), settings)
+        prefix = yield from mllm.prefix(shown, LazyFrames(clip, shown.frames), settings)
         answers.append((yield from mllm.ask(prefix, question, settings)))
     yield Stage(stage, len(inputs), len(inputs))
     return answers

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from decaf_gui.grounding.settings import RolloutMethod
 
-BLOCK_BYTES = 96 << 20
-"""How much of the attention of one layer is held at a time."""
+BLOCK_BYTES = {"cpu": 6 << 20, "cuda": 96 << 20}
+"""How much of the attention of one layer is held at a time: what fits a processor's cache, or keeps a card busy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +82,13 @@ def roll_layer(
     `known` spares the blocks whose rows carry no weight: their share of the head weights is given.
     """
     _check(row, layer, visual)
-    q, k = _grouped(layer)
-    heads, n = q.shape[0] * q.shape[1], q.shape[2]
+    heads, n, _ = layer.queries.shape
+    keys = layer.keys.float()
     mixed = torch.zeros(heads, n, device=row.device)
     maxima = torch.zeros(heads, n, device=row.device)
     for start, stop in _blocks(row, heads, method, known):
-        attention = _causal_attention(q, k, layer.scaling, start, stop)
-        mixed[:, :stop] += torch.einsum("b,hbn->hn", row[start:stop], attention)
+        attention = _causal_attention(layer.queries[:, start:stop], keys[:, :stop], layer.scaling)
+        mixed[:, :stop] += torch.matmul(row[start:stop], attention)
         maxima[:, start:stop] = _row_maxima(attention, visual, method)
     weights = _head_weights(maxima, method, n, known)
     return (row + (weights[:, None] * mixed).mean(dim=0)) / 2, maxima
@@ -104,17 +104,10 @@ def _check(row: Tensor, layer: LayerQk, visual: tuple[int, int]) -> None:
         raise ValueError(f"The visual span {visual} lies outside of {n} tokens.")
 
 
-def _grouped(layer: LayerQk) -> tuple[Tensor, Tensor]:
-    """Queries (h_kv, g, N, d) and keys (h_kv, 1, N, d) in float32: grouped-query attention without copies."""
-    heads, n, d = layer.queries.shape
-    groups = layer.keys.shape[0]
-    return layer.queries.reshape(groups, heads // groups, n, d).float(), layer.keys.unsqueeze(1).float()
-
-
 def _blocks(row: Tensor, heads: int, method: RolloutMethod, known: KnownMaxima | None) -> Iterator[tuple[int, int]]:
     """Spans of query rows that matter: those with weight in `row`, and those whose maxima are not known yet."""
     n = row.shape[0]
-    size = max(16, BLOCK_BYTES // (4 * heads * n))
+    size = max(16, BLOCK_BYTES.get(row.device.type, BLOCK_BYTES["cuda"]) // (4 * heads * n))
     spare = known.rows if known is not None and known.total is not None else 0
     if method == "plain":  # no maxima are asked for
         spare = n
@@ -124,12 +117,18 @@ def _blocks(row: Tensor, heads: int, method: RolloutMethod, known: KnownMaxima |
             yield start, stop
 
 
-def _causal_attention(q: Tensor, k: Tensor, scaling: float, start: int, stop: int) -> Tensor:
-    """Softmax attention of the query rows start..stop on the keys 0..stop: float32 (h, rows, stop)."""
-    scores = torch.matmul(q[:, :, start:stop], k[:, :, :stop].transpose(-1, -2)).mul_(scaling).flatten(0, 1)
-    rows = torch.arange(start, stop, device=q.device)
-    future = torch.arange(stop, device=q.device)[None, :] > rows[:, None]
-    return scores.masked_fill_(future, float("-inf")).softmax(dim=-1)
+def _causal_attention(queries: Tensor, keys: Tensor, scaling: float) -> Tensor:
+    """Softmax attention of the last rows' queries (h, rows, d) on the keys (h_kv, n, d): float32 (h, rows, n).
+
+    Heads that share keys are put below each other, so that each key head takes one large product.
+    """
+    heads, rows, d = queries.shape
+    shared, n, _ = keys.shape
+    stacked = (queries.float() * scaling).reshape(shared, -1, d)
+    scores = torch.matmul(stacked, keys.transpose(-1, -2)).view(heads, rows, n)
+    future = torch.ones(rows, rows, dtype=torch.bool, device=scores.device).triu_(1)
+    scores[..., n - rows :].masked_fill_(future, float("-inf"))
+    return scores.softmax(dim=-1)
 
 
 def _row_maxima(attention: Tensor, visual: tuple[int, int], method: RolloutMethod) -> Tensor:

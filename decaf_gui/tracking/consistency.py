@@ -6,9 +6,7 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch.nn import functional
 
 from decaf_gui.core.masks import Masks
 from decaf_gui.tracking.settings import TrackingSettings
@@ -34,12 +32,28 @@ def _thresholds(maps: Maps, settings: TrackingSettings) -> Maps:
 
 
 def pooled_masks(masks: Masks, frames: Sequence[int], grid: tuple[int, int]) -> Maps:
-    """A tracklet's masks as shares of each map cell: float32 (Ts, Hp, Wp), adaptive average pooling."""
-    pooled = [
-        functional.adaptive_avg_pool2d(torch.from_numpy(masks[f].astype(np.float32))[None, None], grid)[0, 0]
-        for f in frames
-    ]
-    return torch.stack(pooled).numpy()
+    """A tracklet's masks as shares of each map cell: float32 (Ts, Hp, Wp), adaptive average pooling.
+
+    Pixels are counted inside of the mask's box only; the counts are whole numbers, so the shares are exact.
+    """
+    down, across = _windows(masks.size[0], grid[0]), _windows(masks.size[1], grid[1])
+    cell_pixels = np.outer(down.sum(axis=1), across.sum(axis=1))
+    pooled = np.zeros((len(frames), *grid), np.float32)
+    for place, frame in enumerate(frames):
+        box = masks.box(frame)
+        if box is not None:
+            x, y, width, height = box
+            inside = masks[frame][y : y + height, x : x + width].astype(np.float32)
+            counts = down[:, y : y + height] @ inside @ across[:, x : x + width].T
+            pooled[place] = counts / cell_pixels
+    return pooled
+
+
+def _windows(pixels: int, cells: int) -> Maps:
+    """Which pixels each cell averages, as 0 and 1: (cells, pixels). Neighbours share a pixel where it is cut."""
+    place, cell = np.arange(pixels), np.arange(cells)[:, None]
+    first, last = cell * pixels // cells, -(-(cell + 1) * pixels // cells)
+    return ((place >= first) & (place < last)).astype(np.float32)
 
 
 def consistency_scores(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Protocol
 
 import numpy as np
@@ -17,6 +19,10 @@ from torch import Tensor
 MEAN = np.array([0.485, 0.456, 0.406], np.float32)
 STD = np.array([0.229, 0.224, 0.225], np.float32)
 GIB = 1 << 30
+READ_AHEAD = 8
+"""Frames that wait, decoded and resized, for the image encoder: 12 MiB each at 1024 pixels a side."""
+SMALL_SIDE, AHEAD = 256, 4
+"""Models of frames up to this many pixels a side encode so many frames at a time."""
 
 
 class FrameSource(Protocol):
@@ -42,6 +48,32 @@ def preprocess(frame: NDArray[np.uint8], image_size: int) -> Tensor:
     return torch.from_numpy((resized - MEAN) / STD).permute(2, 0, 1)[None]
 
 
+class Reader:
+    """Reads frames in a thread, a few ahead of the one who takes them."""
+
+    def __init__(self, pool: Executor, frames: Sequence[int], read: Callable[[int], Tensor]) -> None:
+        self._pool, self._read = pool, read
+        self._left = iter(frames)
+        self._coming: dict[int, Future[Tensor]] = {}
+        self._go_on()
+
+    def take(self, frame: int) -> Tensor:
+        """The frame: read already, or soon, or now when nobody expected it."""
+        coming = self._coming.pop(frame, None)
+        image = self._read(frame) if coming is None else coming.result()
+        self._go_on()
+        return image
+
+    def stop(self) -> None:
+        """Drops what was not taken."""
+        for coming in self._coming.values():
+            coming.cancel()
+
+    def _go_on(self) -> None:
+        for frame in islice(self._left, READ_AHEAD - len(self._coming)):
+            self._coming[frame] = self._pool.submit(self._read, frame)
+
+
 class FeatureStore:
     """Encodes frames when first asked for. Least recently used ones leave the device for host memory, then go.
 
@@ -59,6 +91,7 @@ class FeatureStore:
         self._used = {"device": 0, "host": 0}
         self._positions: list[Tensor] = []
         self._pinned: frozenset[int] = frozenset()
+        self._reader: Reader | None = None
 
     @property
     def device(self) -> torch.device:
@@ -68,6 +101,51 @@ class FeatureStore:
     def pin(self, frames: Iterable[int]) -> None:
         """From now on these frames stay (and only these)."""
         self._pinned = frozenset(frames)
+
+    def prepare(self, frames: Sequence[int]) -> None:
+        """Encodes the first of `frames` if that is missing, and with it the ones that are asked for next.
+
+        A small model does not fill a machine with one frame: it takes `AHEAD` at a time, as far as they can be kept.
+        """
+        if frames and not self._has(frames[0]):
+            missing = [frame for frame in frames[: self._ahead()] if not self._has(frame)]
+            for frame, levels in zip(missing, self._encode(missing), strict=True):
+                self._put("device", frame, levels)
+            self._make_room()
+
+    @contextmanager
+    def reading(self, frames: Sequence[int]) -> Iterator[None]:
+        """While open, those of `frames` that are missing are decoded and resized in a thread, ahead of the encoder.
+
+        They are to be asked for in this order.
+        """
+        missing = [frame for frame in frames if not self._has(frame)]
+        if len(missing) < 2 or self._reader is not None:
+            yield
+            return
+        with ThreadPoolExecutor(1, thread_name_prefix="frames") as pool:
+            self._reader = Reader(pool, missing, self._read)
+            try:
+                yield
+            finally:
+                self._reader.stop()
+                self._reader = None
+
+    def _read(self, frame: int) -> Tensor:
+        return preprocess(self.source[frame], self.model.image_size)
+
+    def _has(self, frame: int) -> bool:
+        return any(frame in kept for kept in self._kept.values())
+
+    def _ahead(self) -> int:
+        """How many frames go through the encoder at a time."""
+        if self.model.image_size > SMALL_SIDE:
+            return 1
+        each = next((_bytes(levels) for kept in self._kept.values() for levels in kept.values()), 0)
+        if not each:
+            return 1
+        pinned = sum(_bytes(levels) for frame, levels in self._kept["device"].items() if frame in self._pinned)
+        return max(1, min(AHEAD, (self._budget["device"] - pinned) // each))
 
     def autocast(self) -> AbstractContextManager[Any]:
         """Bfloat16 arithmetic on CUDA, as SAM2 is run there; float32 elsewhere."""
@@ -84,20 +162,23 @@ class FeatureStore:
         return VisionFeatures(features, positions, sizes)
 
     def _levels(self, frame: int) -> list[Tensor]:
-        found = self._take("device", frame) or self._take("host", frame) or self._encode(frame)
+        found = self._take("device", frame) or self._take("host", frame) or self._encode([frame])[0]
         levels = [level.to(self.device) for level in found]
         self._put("device", frame, levels)
         self._make_room()
         return levels
 
-    def _encode(self, frame: int) -> list[Tensor]:
-        image = preprocess(self.source[frame], self.model.image_size).to(self.device)
+    def _encode(self, frames: Sequence[int]) -> list[list[Tensor]]:
+        """The feature levels (1, C, h, w) of each frame."""
+        images = torch.cat([self._reader.take(f) if self._reader else self._read(f) for f in frames])
         with torch.inference_mode(), self.autocast():
-            out = self.model.forward_image(image)
-        self.encoded += 1
+            out = self.model.forward_image(images.to(self.device))
+        self.encoded += len(frames)
         if not self._positions:
-            self._positions = list(out["vision_pos_enc"])
-        return list(out["backbone_fpn"])
+            self._positions = [position[:1] for position in out["vision_pos_enc"]]
+        if len(frames) == 1:
+            return [list(out["backbone_fpn"])]
+        return [[level[i : i + 1].clone() for level in out["backbone_fpn"]] for i in range(len(frames))]
 
     def _make_room(self) -> None:
         for frame in self._surplus("device"):

@@ -45,8 +45,8 @@ def propose_tracklets(
     """The SAM2 stage alone on given maps: `Stage` events, last a `TrackletsReady` with all candidates.
 
     `clip` gives frames as uint8 RGB (H, W, 3) by index; `maps` float32 (Ts, Hp, Wp) in [0, 1] lie on the Ts source
-    `frames`; `sam` comes from `load_sam`. Tracklets have ids from 1, masks on the sampled frames (only on its own
-    frame when a better candidate of that frame suppressed it) at the source size, scores, `selected` and
+    `frames`; `sam` comes from `load_sam`. Tracklets have ids from 1, masks on the sampled frames at the source size
+    (suppressed ones only up to the frame where a better candidate took their place), scores, `selected` and
     `suppressed`. Raises BadInput when maps and frames do not fit.
     """
     return candidates(FeatureStore(sam, clip), frames, maps, settings or TrackingSettings())
@@ -62,18 +62,32 @@ def candidates(store: FeatureStore, frames: Sequence[int], maps: Maps, settings:
 def _candidates(
     store: FeatureStore, frames: tuple[int, ...], maps: Maps, settings: TrackingSettings
 ) -> Iterator[Event]:
+    """One forward sweep over the sampled frames, which candidates join on their own frame, and one backward sweep.
+
+    The released loop tracks the candidates of each frame on their own; what it compares on a frame are masks that
+    came forward from earlier frames, so the result is the same.
+    """
     store.pin(frames)
     session = Session(store, frames)
     found: list[Candidate] = []
     standing: list[Candidate] = []
     for done, frame in enumerate(frames):
         yield Stage("candidates", done, len(frames), f"frame {frame}")
+        store.prepare(frames[done:])
+        yield from _track(session, standing, frame, frame)
         fresh = _query(session, frame, maps[done], settings, len(found))
         found += fresh
         kept = _suppress(fresh, standing, frame, settings)
-        yield from _track_candidates(session, kept, frames, settings)
+        for lost in (c for c in standing if c.suppressed):
+            session.remove(lost.id)
+        session.prompt_masks(frame, {c.id: c.masks[frame] for c in kept})
         standing = [c for c in standing if not c.suppressed] + kept
     yield Stage("candidates", len(frames), len(frames), f"{len(found)} points")
+    if settings.both_ways and len(frames) > 1:
+        yield from _track(session, standing, frames[-1], frames[0])
+    for candidate in standing:
+        for frame in frames:
+            candidate.masks.setdefault(frame, Rle.empty(session.size))
     yield TrackletsReady(score_candidates(found, frames, maps, settings, session.size))
 
 
@@ -107,29 +121,15 @@ def _suppress(
     return kept
 
 
-def _track_candidates(
-    session: Session, kept: Sequence[Candidate], frames: Sequence[int], settings: TrackingSettings
-) -> Iterator[Event]:
-    """The kept ones over the sampled frames, as mask prompts on their own frame, all in one batch."""
-    if not kept:
+def _track(session: Session, standing: Sequence[Candidate], start: int, stop: int) -> Iterator[Event]:
+    """All standing candidates over sampled frames, in one batch; each keeps the mask that its point gave."""
+    if not standing:
         return
-    for candidate in kept:
-        session.prompt(candidate.id, Prompt(candidate.frame, mask=candidate.masks[candidate.frame].dense()))
-    try:
-        ids, start = [c.id for c in kept], kept[0].frame
-        ends = [frames[-1], frames[0]] if settings.both_ways else [frames[-1]]
-        for stop in ends:
-            for event in session.track(ids, start, stop) if stop != start else ():
-                for candidate in kept:
-                    if event.frame != start:  # there the candidate keeps the mask that its point gave
-                        candidate.masks[event.frame] = event.masks[candidate.id]
-                yield Stage("candidates", frames.index(start), len(frames), f"tracking {len(kept)}", within=True)
-    finally:
-        for candidate in kept:
-            session.remove(candidate.id)
-    for candidate in kept:
-        for frame in frames:
-            candidate.masks.setdefault(frame, Rle.empty(session.size))
+    for event in session.track([c.id for c in standing], start, stop):
+        for candidate in standing:
+            if candidate.id in event.masks:
+                candidate.masks.setdefault(event.frame, event.masks[candidate.id])
+        yield Stage("candidates", 0, 0, f"tracking {len(standing)} on frame {event.frame}", within=True)
 
 
 def score_candidates(

@@ -8,8 +8,9 @@ traps; the tests compare with it). Frames are named by their source index everyw
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any
 
 import cv2
@@ -23,12 +24,13 @@ from decaf_gui.core.entities import Point, Prompt
 from decaf_gui.core.errors import BadInput
 from decaf_gui.core.events import FrameTracked, Prompted
 from decaf_gui.core.masks import Rle
-from decaf_gui.tracking.features import FeatureStore
+from decaf_gui.tracking.features import AHEAD, FeatureStore, VisionFeatures
 
 WINDOW = 16
 """Frames on either side of a conditioning frame (and of the sweep) whose outputs later steps may read: memory
 attention looks 6 frames back and 15 for object pointers, and a reverse sweep reads what a forward one left."""
-POINT_BATCH = 32
+POINT_BATCH = OBJECT_BATCH = 32
+"""Points and objects that go through the model at a time."""
 Output = dict[str, Any]
 """One object on one frame: pred_masks (1, 1, h, w) logits, obj_ptr, object_score_logits, maskmem_features, iou."""
 
@@ -109,6 +111,22 @@ class Session:
         rle = self._encode_masks(out["pred_masks"])[0]
         return Prompted(object_id, given.frame, rle, float(out["iou"]), float(out["object_score_logits"]))
 
+    @torch.inference_mode()
+    def prompt_masks(self, frame: int, masks: Mapping[int, Rle]) -> None:
+        """Begins objects that have no prompt yet with their masks on one frame: `prompt` for many at a time."""
+        index = self._at(frame)
+        ids = list(masks)
+        for start in range(0, len(ids), OBJECT_BATCH):
+            part = ids[start : start + OBJECT_BATCH]
+            dense = [masks[i].dense() for i in part]
+            given = torch.cat([self._mask_input(mask) for mask in dense])
+            joined = self._step(index, len(part), {}, mask=given, initial=True)
+            for row, (object_id, mask) in enumerate(zip(part, dense, strict=True)):
+                thing = self.objects.setdefault(object_id, TrackedObject())
+                thing.prompts[index], thing.before[index] = Prompt(frame, mask=mask), None
+                thing.cond[index] = _row(joined, row)
+                self._touch(thing)
+
     def clear(self, object_id: int, frame: int) -> None:
         """Takes back an object's prompt on a frame; what was tracked there before comes back.
 
@@ -159,7 +177,7 @@ class Session:
         if before is None or not others:  # nothing to correct, or what it was tracked from is gone
             return self._step(index, 1, {}, points=inputs, initial=True)
         bank = {"cond_frame_outputs": others, "non_cond_frame_outputs": thing.recent}
-        self._encode_pending(thing)
+        self._encode_pending([thing])
         previous = before["pred_masks"].clamp(-32.0, 32.0)
         reverse = thing.tracked.get(index, False)
         return self._step(index, 1, bank, points=inputs, initial=False, reverse=reverse, previous=previous)
@@ -210,25 +228,19 @@ class Session:
             thing = self.objects.get(object_id)
             if thing is not None and thing.met(order[0], reverse):
                 self._restore(thing, order[0], [], reverse=reverse)
-        for index in order:
-            with torch.inference_mode():
-                event = self._track_frame(revisions, index, reverse)
-            yield event
+        with self.store.reading([self.frames[i] for i in order]):
+            for place, index in enumerate(order):
+                self.store.prepare([self.frames[i] for i in order[place : place + AHEAD]])
+                with torch.inference_mode():
+                    event = self._track_frame(revisions, index, reverse)
+                yield event
 
     def _track_frame(self, revisions: dict[int, int], index: int, reverse: bool) -> FrameTracked:
-        outputs: dict[int, Output] = {}
-        groups: dict[Any, list[int]] = defaultdict(list)
-        for object_id, revision in revisions.items():
-            thing = self.objects.get(object_id)
-            if thing is None or thing.revision != revision:
-                continue
-            self._encode_pending(thing)
-            if index in thing.cond:
-                outputs[object_id] = thing.cond[index]
-            elif thing.met(index, reverse):  # equal signatures read memories of the same frames: they share a batch
-                groups[tuple(sorted(thing.cond)), thing.read(index, reverse)].append(object_id)
-        for members in groups.values():
-            outputs.update(self._track_group(members, index, reverse))
+        there = [i for i, revision in revisions.items() if i in self.objects and self.objects[i].revision == revision]
+        self._encode_pending([self.objects[i] for i in there])
+        outputs = {i: self.objects[i].cond[index] for i in there if index in self.objects[i].cond}
+        moving = [i for i in there if i not in outputs and self.objects[i].met(index, reverse)]
+        outputs.update(self._track_objects(moving, index, reverse))
         event = self._event(self.frames[index], {i: outputs[i] for i in revisions if i in outputs})
         for object_id, rle in event.masks.items():
             thing = self.objects[object_id]
@@ -236,16 +248,53 @@ class Session:
             self._forget_far(thing, index)
         return event
 
-    def _track_group(self, members: Sequence[int], index: int, reverse: bool) -> dict[int, Output]:
-        """One step of several objects whose memories lie on the same frames."""
+    def _track_objects(self, object_ids: Sequence[int], index: int, reverse: bool) -> dict[int, Output]:
+        """One step of objects that have memories. Those with memories of the same frames read them together."""
+
+        def signature(object_id: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+            thing = self.objects[object_id]
+            return tuple(sorted(thing.cond)), thing.read(index, reverse)
+
+        ordered = sorted(object_ids, key=signature)
+        outputs: dict[int, Output] = {}
+        for start in range(0, len(ordered), OBJECT_BATCH):
+            batch = ordered[start : start + OBJECT_BATCH]
+            groups = [tuple(members) for _, members in groupby(batch, signature)]
+            joined = self._step_on(index, groups, reverse)
+            for row, object_id in enumerate(batch):
+                outputs[object_id] = _row(joined, row)
+                self.objects[object_id].recent[index] = outputs[object_id]
+        return outputs
+
+    def _step_on(self, index: int, groups: Sequence[Sequence[int]], reverse: bool) -> Output:
+        """Runs SAM2 on one frame: memory is read group by group, mask decoder and memory encoder run once for all."""
+        batch = sum(len(members) for members in groups)
+        with self.store.autocast():
+            seen = torch.cat([self._read_memory(index, members, reverse) for members in groups])
+            vision = self.store.vision(self.frames[index], batch)
+            heads = self.model._forward_sam_heads(
+                backbone_features=seen,
+                high_res_features=_as_images(vision),
+                multimask_output=self.model._use_multimask(False, None),
+            )
+        return self._output(index, heads, batch, remember=True)
+
+    def _read_memory(self, index: int, members: Sequence[int], reverse: bool) -> Tensor:
+        """Features of a frame conditioned on the memories of objects whose memories lie on the same frames."""
         things = [self.objects[i] for i in members]
         bank = _batched([thing.bank() for thing in things], things[0].read(index, reverse))
-        joined = self._step(index, len(members), bank, initial=False, reverse=reverse, remember=True)
-        outputs = {}
-        for row, object_id in enumerate(members):
-            outputs[object_id] = _row(joined, row)
-            self.objects[object_id].recent[index] = outputs[object_id]
-        return outputs
+        vision = self.store.vision(self.frames[index], len(members))
+        conditioned = self.model._prepare_memory_conditioned_features(
+            frame_idx=index,
+            is_init_cond_frame=False,
+            current_vision_feats=vision.features[-1:],
+            current_vision_pos_embeds=vision.positions[-1:],
+            feat_sizes=vision.sizes[-1:],
+            output_dict=_in_pointer_type(bank),
+            num_frames=len(self.frames),
+            track_in_reverse=reverse,
+        )
+        return torch.as_tensor(conditioned)
 
     def _event(self, frame: int, outputs: dict[int, Output]) -> FrameTracked:
         rles = self._encode_masks(torch.cat([o["pred_masks"] for o in outputs.values()])) if outputs else []
@@ -288,9 +337,8 @@ class Session:
         initial: bool,
         reverse: bool = False,
         previous: Tensor | None = None,
-        remember: bool = False,
     ) -> Output:
-        """Runs SAM2 on one frame for a batch of objects; `remember` encodes the result as memory at once."""
+        """Runs SAM2 on one prompted frame; its memory is encoded when tracking begins."""
         vision = self.store.vision(self.frames[index], batch)
         with self.store.autocast():
             _, heads, _, _ = self.model._track_step(
@@ -306,6 +354,10 @@ class Session:
                 reverse,
                 previous,
             )
+        return self._output(index, heads, batch, remember=False)
+
+    def _output(self, index: int, heads: Sequence[Any], batch: int, *, remember: bool) -> Output:
+        """What is kept of the SAM heads' results; `remember` encodes them as memory at once."""
         _, _, ious, low, high, pointer, score = heads
         out: Output = {"obj_ptr": pointer, "object_score_logits": score, "maskmem_features": None}
         out["iou"] = ious.float().amax(dim=1, keepdim=True)
@@ -326,16 +378,26 @@ class Session:
             self._positions = [position[:1].clone() for position in positions]
         return torch.as_tensor(features).to(torch.bfloat16)
 
-    def _encode_pending(self, thing: TrackedObject) -> None:
+    def _encode_pending(self, things: Sequence[TrackedObject]) -> None:
         """Prompted frames get their memory when tracking begins, from the mask at the model's size."""
-        for index, out in thing.cond.items():
-            if out["maskmem_features"] is None:
-                side = self.model.image_size
-                high = functional.interpolate(
-                    out["pred_masks"], size=(side, side), mode="bilinear", align_corners=False
-                )
-                out["maskmem_features"] = self._memory(index, 1, high, out["object_score_logits"], from_points=True)
-                out["maskmem_pos_enc"] = self._positions
+        pending: dict[int, list[Output]] = defaultdict(list)
+        for thing in things:
+            for index, out in thing.cond.items():
+                if out["maskmem_features"] is None:
+                    pending[index].append(out)
+        for index, outs in pending.items():
+            for start in range(0, len(outs), OBJECT_BATCH):
+                self._encode_outputs(index, outs[start : start + OBJECT_BATCH])
+
+    def _encode_outputs(self, index: int, outs: Sequence[Output]) -> None:
+        side = self.model.image_size
+        low = torch.cat([out["pred_masks"] for out in outs])
+        high = functional.interpolate(low, size=(side, side), mode="bilinear", align_corners=False)
+        scores = torch.cat([out["object_score_logits"] for out in outs])
+        memories = self._memory(index, len(outs), high, scores, from_points=True)
+        for row, out in enumerate(outs):
+            out["maskmem_features"] = memories[row : row + 1].clone()
+            out["maskmem_pos_enc"] = self._positions
 
     def _filled(self, low: Tensor) -> Tensor:
         """Small holes closed, where the checkpoint is meant to be run so (`fill_hole_area` of the model)."""
@@ -349,8 +411,11 @@ class Session:
         """Low-resolution logits (N, 1, h, w) as masks at the source size."""
         rles = []
         for logits in low.float().split(1):  # one by one: a batch of large frames would take gigabytes
-            large = functional.interpolate(logits, size=self.size, mode="bilinear", align_corners=False)
-            rles.append(Rle.encode((large[0, 0] > 0).cpu().numpy()))
+            if bool((logits > 0).any()):
+                large = functional.interpolate(logits, size=self.size, mode="bilinear", align_corners=False)
+                rles.append(Rle.encode((large[0, 0] > 0).cpu().numpy()))
+            else:  # interpolation makes nothing positive
+                rles.append(Rle.empty(self.size))
         return rles
 
     def _touch(self, thing: TrackedObject) -> None:
@@ -375,6 +440,12 @@ def fill_holes(logits: NDArray[np.float32], area: int) -> NDArray[np.float32]:
     return np.where(np.isin(labels, small), np.float32(0.1), logits)
 
 
+def _as_images(vision: VisionFeatures) -> list[Tensor]:
+    """The finer levels as the SAM heads take them: (batch, C, h, w)."""
+    levels = zip(vision.features[:-1], vision.sizes[:-1], strict=True)
+    return [level.permute(1, 2, 0).unflatten(-1, size) for level, size in levels]
+
+
 def _batched(banks: Sequence[dict[str, dict[int, Output]]], recent: Sequence[int]) -> dict[str, dict[int, Output]]:
     """The memories of several objects side by side, all conditioning frames and `recent` ones: one bank."""
     frames = {"cond_frame_outputs": list(banks[0]["cond_frame_outputs"]), "non_cond_frame_outputs": recent}
@@ -396,7 +467,7 @@ def _stacked(outputs: Sequence[Output]) -> Output:
 def _row(joined: Output, row: int) -> Output:
     """One object's share of a batch, without keeping the batch alive."""
     part = slice(row, row + 1)
-    kept = {key: value[part].clone() for key, value in joined.items() if isinstance(value, Tensor)}
+    kept = {key: value[part].clone() if isinstance(value, Tensor) else value for key, value in joined.items()}
     return {**kept, "maskmem_pos_enc": [position[:1] for position in joined["maskmem_pos_enc"]]}
 
 

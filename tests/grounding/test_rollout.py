@@ -32,7 +32,7 @@ def test_row_equals_dense_recursion(method, seed, layers, groups, n, block):
     qs, ks = random_layers(seed, layers, *groups, n, 8)
     first = seed % n
     visual = (first, first + 1 + (seed // 7) % (n - first))
-    before, rollout.BLOCK_BYTES = rollout.BLOCK_BYTES, block
+    before, rollout.BLOCK_BYTES = rollout.BLOCK_BYTES, {"cpu": block}
     try:
         row = rollout_row(qs, ks, 8**-0.5, visual, method)
     finally:
@@ -56,7 +56,7 @@ def test_plain_rollout_is_a_distribution_over_tokens():
 
 
 def test_known_maxima_of_a_prefix_change_nothing(monkeypatch):
-    monkeypatch.setattr(rollout, "BLOCK_BYTES", 1)  # blocks of 16 rows
+    monkeypatch.setattr(rollout, "BLOCK_BYTES", {"cpu": 1})  # blocks of 16 rows
     qs, ks = random_layers(2, 1, 4, 2, 80, 8)
     layer = LayerQk(qs[0], ks[0], 0.4)
     row = unit_row(80, torch.device("cpu"))

@@ -6,6 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from decaf_gui.core.masks import Masks
 from decaf_gui.tracking.consistency import consistency_scores, pooled_masks
@@ -82,3 +85,18 @@ def test_masks_are_pooled_by_area():
     assert pooled.shape == (3, *GRID)
     assert (pooled[:, :, 0] == 0.5).all()
     assert not pooled[:, :, 1:].any()
+
+
+@given(
+    size=st.tuples(st.integers(1, 40), st.integers(1, 40)),
+    grid=st.tuples(st.integers(1, 12), st.integers(1, 12)),
+    seed=st.integers(0, 99),
+)
+@settings(max_examples=60, deadline=None)
+def test_pooled_masks_equal_adaptive_average_pooling(size, grid, seed):
+    rng = np.random.default_rng(seed)
+    dense = {frame: rng.random(size) < rng.random() ** 3 for frame in range(3)}
+    pooled = pooled_masks(Masks.encode(dense, size), range(3), grid)
+    stack = torch.from_numpy(np.stack(list(dense.values()))).float()
+    expected = torch.nn.functional.adaptive_avg_pool2d(stack[None], grid)[0]
+    assert np.allclose(pooled, expected.numpy(), atol=1e-6)

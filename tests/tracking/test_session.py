@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pytest
 import torch
@@ -10,6 +12,8 @@ from tiny_sam import blob_clip, tiny_base, tiny_predictor
 
 from decaf_gui.core.entities import Prompt
 from decaf_gui.core.errors import BadInput
+from decaf_gui.core.masks import Rle
+from decaf_gui.tracking import features
 from decaf_gui.tracking.features import FeatureStore, preprocess
 from decaf_gui.tracking.session import WINDOW, Session
 
@@ -23,6 +27,12 @@ def square_mask() -> np.ndarray:
     mask = np.zeros(SIZE, bool)
     mask[8:22, 40:60] = True
     return mask
+
+
+@pytest.fixture
+def one_frame_at_a_time(monkeypatch):
+    """As the predictor encodes: in a batch of frames, sums are added up in another order."""
+    monkeypatch.setattr(features, "AHEAD", 1)
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +104,7 @@ PROMPTS = {
 
 
 @pytest.mark.parametrize("name", PROMPTS)
-def test_one_object_equals_the_predictor_bit_by_bit(name, clip, base, tmp_path):
+def test_one_object_equals_the_predictor_bit_by_bit(name, clip, base, tmp_path, one_frame_at_a_time):
     reference, session = Reference(clip, tmp_path), Session(FeatureStore(base, clip))
     expected = reference.prompt(1, PROMPTS[name])
     answer = session.prompt(1, PROMPTS[name])
@@ -108,14 +118,14 @@ def test_one_object_equals_the_predictor_bit_by_bit(name, clip, base, tmp_path):
     assert torch.equal(low, kept)
 
 
-def test_backward_equals_the_predictor(clip, base, tmp_path):
+def test_backward_equals_the_predictor(clip, base, tmp_path, one_frame_at_a_time):
     reference, session = Reference(clip, tmp_path), Session(FeatureStore(base, clip))
     for target in (reference, session):
         target.prompt(1, Prompt(6, CIRCLE))
     assert_same(track(session, [1], 6, 0), reference.track(6, 0), exact=True)
 
 
-def test_forward_then_backward_equals_the_predictor(clip, base, tmp_path):
+def test_forward_then_backward_equals_the_predictor(clip, base, tmp_path, one_frame_at_a_time):
     reference, session = Reference(clip, tmp_path), Session(FeatureStore(base, clip))
     for target in (reference, session):
         target.prompt(1, Prompt(4, mask=square_mask()))
@@ -123,7 +133,7 @@ def test_forward_then_backward_equals_the_predictor(clip, base, tmp_path):
     assert_same(track(session, [1], 4, 0), reference.track(4, 0), exact=True)
 
 
-def test_correction_on_a_tracked_frame_equals_the_predictor_and_stays(clip, base, tmp_path):
+def test_correction_on_a_tracked_frame_equals_the_predictor_and_stays(clip, base, tmp_path, one_frame_at_a_time):
     reference, session = Reference(clip, tmp_path), Session(FeatureStore(base, clip))
     for target in (reference, session):
         target.prompt(1, PROMPTS["mask"])
@@ -148,7 +158,27 @@ def test_several_objects_equal_the_predictor(clip, base, tmp_path):
     assert_same(track(session, [1, 2, 7], 0, COUNT - 1), reference.track(0, COUNT - 1), exact=False)
 
 
-def test_postprocessing_equals_the_predictors(clip, tmp_path):
+def test_objects_prompted_on_different_frames_share_a_batch_and_equal_the_predictor(clip, base, tmp_path):
+    """Their memories differ in number, so each group reads its own; everything after that is one batch."""
+    prompts = {1: Prompt(0, CIRCLE), 2: Prompt(0, SQUARE), 3: Prompt(2, mask=square_mask()), 4: Prompt(5, box=BOX)}
+    session = Session(FeatureStore(base, clip))
+    for object_id, prompt in prompts.items():
+        session.prompt(object_id, prompt)
+    found = track(session, list(prompts), 0, COUNT - 1)
+    found |= track(session, list(prompts), COUNT - 1, 0)
+    expected = {}
+    for object_id, prompt in prompts.items():  # the predictor takes all of an object's prompts before it tracks
+        folder = tmp_path / str(object_id)
+        folder.mkdir()
+        reference = Reference(clip, folder)
+        reference.prompt(object_id, prompt)
+        expected |= reference.track(prompt.frame, COUNT - 1)
+        if prompt.frame:
+            expected |= reference.track(prompt.frame, 0)
+    assert_same(found, expected, exact=False)
+
+
+def test_postprocessing_equals_the_predictors(clip, tmp_path, one_frame_at_a_time):
     extra = {
         "dynamic_multimask_via_stability": True,
         "dynamic_multimask_stability_delta": 0.05,
@@ -277,6 +307,106 @@ def test_small_budget_keeps_few_frames_and_pinned_ones(clip, base):
         store.vision(frame, 1)
     assert store.encoded == 4  # 0, 1, 2, then 1 again; 0 stayed
     assert len(store._kept["device"]) <= 2
+
+
+class Counted:
+    """A clip that notes which frames are decoded, and in which thread."""
+
+    def __init__(self, frames):
+        self.frames, self.decoded = frames, []
+
+    def __len__(self):
+        return len(self.frames)
+
+    def __getitem__(self, index):
+        self.decoded.append((index, threading.current_thread().name))
+        return self.frames[index]
+
+
+def test_small_frames_are_encoded_several_at_a_time_with_equal_features(clip, base):
+    together, single = FeatureStore(base, clip), FeatureStore(base, clip)
+    single.vision(0, 1)
+    together.vision(0, 1)
+    runs = []
+    handle = base.image_encoder.register_forward_pre_hook(lambda _module, inputs: runs.append(len(inputs[0])))
+    together.prepare([1, 2, 3, 4, 5])
+    together.prepare([2, 3, 4, 5])
+    handle.remove()
+    assert runs == [features.AHEAD], "frames that are there were encoded again, or one by one"
+    assert together.encoded == 1 + features.AHEAD
+    for frame in (1, 2, 3, 4):
+        pairs = zip(together.vision(frame, 1).features, single.vision(frame, 1).features, strict=True)
+        assert all(torch.allclose(a, b, atol=1e-4) for a, b in pairs)
+
+
+def test_large_models_encode_one_frame_at_a_time(clip, base, monkeypatch):
+    monkeypatch.setattr(features, "SMALL_SIDE", base.image_size - 1)
+    store = FeatureStore(base, clip)
+    store.vision(0, 1)
+    store.prepare([1, 2, 3])
+    assert store.encoded == 2
+
+
+def test_a_sweep_reads_frames_ahead_in_a_thread_each_once(clip, base):
+    source = Counted(clip)
+    session = Session(FeatureStore(base, source))
+    session.prompt(1, Prompt(0, CIRCLE))
+    source.decoded.clear()
+    found = track(session, [1], 0, COUNT - 1)
+    assert sorted(frame for frame, _ in source.decoded) == list(range(1, COUNT))
+    assert all(name.startswith("frames") for _, name in source.decoded)
+    plain = Session(FeatureStore(base, clip))
+    plain.prompt(1, Prompt(0, CIRCLE))
+    for frame in range(COUNT):
+        plain.store.vision(frame, 1)
+    assert_same_masks(found, track(plain, [1], 0, COUNT - 1))
+
+
+def test_a_closed_sweep_leaves_no_thread_and_reads_no_further(clip, base):
+    source = Counted(clip * 20)
+    session = Session(FeatureStore(base, source))
+    session.prompt(1, Prompt(0, CIRCLE))
+    before = threading.active_count()
+    sweep = session.track([1], 0, len(source) - 1)
+    next(sweep)
+    sweep.close()
+    assert threading.active_count() == before
+    decoded = len(source.decoded)
+    assert decoded < 20
+    session.store.vision(150, 1)
+    assert len(source.decoded) == decoded + 1
+
+
+def test_a_frame_that_cannot_be_read_fails_where_it_is_asked_for(clip, base):
+    class Broken(Counted):
+        def __getitem__(self, index):
+            if index == 6:
+                raise BadInput("Frame 6 cannot be decoded.")
+            return super().__getitem__(index)
+
+    session = Session(FeatureStore(base, Broken(clip)))
+    session.prompt(1, Prompt(0, CIRCLE))
+    seen = []
+    with pytest.raises(BadInput, match="Frame 6"):
+        seen.extend(event.frame for event in session.track([1], 0, COUNT - 1))
+
+
+def test_masks_begin_many_objects_as_prompts_begin_one(clip, base):
+    other = np.zeros(SIZE, bool)
+    other[30:44, 5:30] = True
+    masks = {4: square_mask(), 9: other}
+    together, single = Session(FeatureStore(base, clip)), Session(FeatureStore(base, clip))
+    together.prompt_masks(3, {i: Rle.encode(mask) for i, mask in masks.items()})
+    for object_id, mask in masks.items():
+        single.prompt(object_id, Prompt(3, mask=mask))
+    assert_same_masks(track(together, [4, 9], 3, COUNT - 1), track(single, [4, 9], 3, COUNT - 1))
+
+
+def assert_same_masks(found: dict, expected: dict) -> None:
+    """Up to 1e-3 of the pixels: batches round differently, and the random model makes much of it."""
+    assert found.keys() == expected.keys()
+    assert np.mean([(found[key] != expected[key]).mean() for key in found]) < 1e-3
+    assert any(mask.any() for mask in found.values())
 
 
 def test_objects_without_prompts_cannot_be_tracked(clip, base):

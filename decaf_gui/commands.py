@@ -50,12 +50,14 @@ class ProposeRun:
 def run_propose(run: ProposeRun, *, as_json: bool) -> list[Proposal]:
     """Proposes masks for every expression and writes the chosen formats. Everything given is checked first."""
     from decaf_gui.formats.registry import format_named
+    from decaf_gui.pipeline.engine import Engine, check_device_name
     from decaf_gui.pipeline.models import card_of, source_of
     from decaf_gui.pipeline.settings import Settings
 
     expressions = [Expression(text) for text in run.expressions]
     formats = [format_named(name) for name in dict.fromkeys(run.formats)]
     settings = Settings.preset(run.preset).changed(run.values or {})
+    check_device_name(run.device)
     for kind, model in (("mllm", run.mllm), ("sam", run.sam)):
         source_of(card_of(kind, model))
     with Clip.open(run.clip) as clip:
@@ -69,8 +71,6 @@ def run_propose(run: ProposeRun, *, as_json: bool) -> list[Proposal]:
         reporter = Reporter(as_json=as_json)
         frames = "1 frame" if len(clip) == 1 else f"{len(clip)} frames"
         reporter.say(f"{clip.name}: {frames}, {clip.width}x{clip.height}; loading...")  # torch takes seconds
-        from decaf_gui.pipeline.engine import Engine
-
         engine = Engine(run.mllm, run.sam, run.device, settings=settings)
         reporter.say(f"Device: {engine.device}")
         proposals = propose_all(engine, clip, expressions, run.out, reporter)

@@ -15,6 +15,7 @@ from rich.table import Table
 
 from decaf_gui.core.events import AttentionReady, Event, FrameTracked, Proposed, Stage, TrackletsReady
 
+FILE_WIDTH = 200
 PLAIN_SECONDS = 2.0
 """A plain log repeats a running stage at most this often."""
 
@@ -64,6 +65,8 @@ class Reporter:
             )
             return
         output = Console(highlight=False)
+        if not output.is_terminal:  # a file has no width
+            output = Console(highlight=False, width=FILE_WIDTH)
         if title:
             output.print(title, style="bold", markup=False, soft_wrap=True)
         table = Table(box=None, header_style="bold", pad_edge=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,8 @@ from decaf_gui.grounding.mllm import Mllm
 from decaf_gui.grounding.settings import GroundingSettings
 
 COLUMNS = ("way", "s", "vision tower s (left out)", "of the first", "straightforward is slower x")
+STRAIGHTFORWARD_BATCH = 4
+"""Frames whose N x N matrices are held at a time."""
 FIRST, FURTHER = Expression("the dog that jumps over the fence"), Expression("the man in a red shirt on the left")
 
 
@@ -92,7 +95,9 @@ def run(options: Options) -> Iterator[Event]:
             yield Stage("bench grounding", done, 4, f"{way} expression")
             taken[way], found[way] = clocked_run(mllm, clip, expression, settings, options.device)
         yield Stage("bench grounding", 3, 4, "the straightforward way")
+        mllm.free()
         plain = StraightforwardMllm(model, processor)
+        settings = replace(settings, frame_batch=STRAIGHTFORWARD_BATCH)
         taken["straightforward"], found["straightforward"] = clocked_run(plain, clip, FIRST, settings, options.device)
     yield Stage("bench grounding", 4, 4)
     difference = rollout_difference(found["first"], found["straightforward"])

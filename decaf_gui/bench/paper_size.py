@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from statistics import median
 from typing import Any
 
@@ -102,7 +102,9 @@ def _grounding(
         first, _ = clocked_run(mllm, clip, FIRST, settings, device)
         peak = _peak(device)
         further, _ = clocked_run(mllm, clip, FURTHER, settings, device)
-        plain, _ = clocked_run(StraightforwardMllm(model, processor), clip, FIRST, settings, device)
+        mllm.free()
+        alone = replace(settings, frame_batch=1)
+        plain, _ = clocked_run(StraightforwardMllm(model, processor), clip, FIRST, alone, device)
     limit = flops / rate
     whole, again, slow = sum(first), sum(further), sum(plain)
     rows = [

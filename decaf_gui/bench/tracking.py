@@ -91,7 +91,10 @@ def track_row(sam: Any, predictor: Any, clip: EndlessClip, number: int, rounds: 
 def stage_rows(
     sam: Any, predictor: Any, clip: EndlessClip, sampled: int, rounds: int, device: str
 ) -> list[tuple[Cell, ...]]:
-    """Points, tracklets, selection and propagation of one expression, on maps with `POINTS` points per frame."""
+    """Points, tracklets, selection and propagation of one expression, on maps with `POINTS` points per frame.
+
+    The predictor tracks every mask in passes of its own, or all masks of a frame in one.
+    """
     frames = [int(f) for f in np.linspace(0, len(clip) - 1, sampled)]
     maps = attended_maps(sampled, GRID)
     stages = {
@@ -115,12 +118,8 @@ def stage_rows(
     for way, stage in stages.items():
         stage.hook.remove()
         agreement = fmean(found["ours"][frame].iou(rle) for frame, rle in found[way].items())
-        kind = "every mask in its own pass" if way == "alone" else "the masks of a frame in one pass"
-        rows.append(
-            _row(
-                f"SAM2 stage, {POINTS} points a frame; predictor: {kind}", taken | {"predictor": taken[way]}, agreement
-            )
-        )
+        passes = "mask" if way == "alone" else "frame"
+        rows.append(_row(f"SAM2 stage, a pass per {passes}", taken | {"predictor": taken[way]}, agreement))
     return rows
 
 

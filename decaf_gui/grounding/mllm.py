@@ -170,7 +170,8 @@ class Mllm:
     def _prefill(
         self, ids: Tensor, embeds: Tensor, grid: TokenGrid, layout: VisualLayout, chunk: int, first: int
     ) -> Generator[Stage, None, Prefix]:
-        """Runs the decoder over the prefix in chunks of tokens, keeping the queries of the rolled layers."""
+        """Runs the decoder over the prefix in chunks of `chunk` tokens, keeping the queries of the rolled layers."""
+        chunk = max(1, chunk // len(ids))
         positions = self.family.positions(ids, layout)
         cache = DynamicCache(config=self.model.config.get_text_config())
         with_queries = Recorder(range(first, self.layers))
@@ -194,9 +195,10 @@ class Mllm:
         try:
             hidden, position = self._read(prefix, question, recorder)
             yield Stage("question", 1, 3, "read", within=True)
-            suffix = recorder.joined()
-            maps = [self._rollout(prefix, suffix, index, settings) for index in range(len(prefix.ids))]
-            yield Stage("question", 2, 3, "attention rolled out", within=True)
+            suffix, maps = recorder.joined(), []
+            for index in range(len(prefix.ids)):
+                maps.append(self._rollout(prefix, suffix, index, settings))
+                yield Stage("question", 2, 3, "attention rolled out", within=True)
             texts = self._generate(hidden, position, prefix.cache, settings.max_new_tokens)
             yield Stage("question", 3, 3, "answered", within=True)
         finally:

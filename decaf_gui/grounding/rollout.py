@@ -107,7 +107,7 @@ def _check(row: Tensor, layer: LayerQk, visual: tuple[int, int]) -> None:
 def _blocks(row: Tensor, heads: int, method: RolloutMethod, known: KnownMaxima | None) -> Iterator[tuple[int, int]]:
     """Spans of query rows that matter: those with weight in `row`, and those whose maxima are not known yet."""
     n = row.shape[0]
-    size = max(16, BLOCK_BYTES.get(row.device.type, BLOCK_BYTES["cuda"]) // (4 * heads * n))
+    size = max(16, BLOCK_BYTES["cpu" if row.device.type == "cpu" else "cuda"] // (4 * heads * n))
     spare = known.rows if known is not None and known.total is not None else 0
     if method == "plain":  # no maxima are asked for
         spare = n

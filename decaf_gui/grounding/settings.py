@@ -31,7 +31,7 @@ class GroundingSettings:
     contrast: bool = True
     modalities: Modalities = "fused"
     max_new_tokens: int = 128
-    frame_batch: int = 4
+    frame_batch: int = 16
     prefill_chunk: int = 2048
     vision_batch: int = 4
 

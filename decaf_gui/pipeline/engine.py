@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from decaf_gui.tracking.session import Session
 
 log = logging.getLogger(__name__)
+DEVICES = ("auto", "cuda", "mps", "cpu")
 OPEN_CLIPS = 2
 """How many clips keep their SAM2 state; older ones are forgotten and rebuilt when they come back."""
 
@@ -246,16 +247,22 @@ class Engine:
         return numbered
 
 
+def check_device_name(name: str) -> None:
+    """Raises BadInput for what is no device's name; whether the device is there, only torch knows."""
+    kind, colon, index = name.partition(":")
+    if kind not in DEVICES or (colon and (kind != "cuda" or not index.isdigit())):
+        raise BadInput(f'Unknown device "{name}": choose {", ".join(DEVICES)}.')
+
+
 def choose_device(name: str) -> str:
     """The device that `name` means; "auto" is the first of cuda, mps, cpu. Raises BadInput when it is not there."""
+    check_device_name(name)
     import torch
 
     there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if name == "auto":
         return next(kind for kind, found in there.items() if found)
     kind, _, index = name.partition(":")
-    if kind not in there or (index and not index.isdigit()):
-        raise BadInput(f'Unknown device "{name}": choose auto, {", ".join(there)}.')
     if not there[kind] or (kind == "cuda" and int(index or 0) >= torch.cuda.device_count()):
         raise BadInput(f'The device "{name}" is not available here; "decaf-gui doctor" lists what is.')
     return name

@@ -7,6 +7,7 @@ at any event leaves the model ready for the next question.
 from __future__ import annotations
 
 from collections.abc import Generator, Hashable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from decaf_gui.core.errors import BadInput, DecafError
 from decaf_gui.core.events import Stage
 from decaf_gui.grounding.families import Frame, Kind, TokenGrid, VisualLayout, family_of
 from decaf_gui.grounding.prefix import Prefix, PrefixStore
-from decaf_gui.grounding.recording import Recorder, recorded_attention, recording
+from decaf_gui.grounding.recording import Enough, Recorder, recorded_attention, recording
 from decaf_gui.grounding.rollout import KnownMaxima, LayerQk, roll_layer, unit_row
 from decaf_gui.grounding.settings import GroundingSettings
 
@@ -174,10 +175,10 @@ class Mllm:
         chunk = max(1, chunk // len(ids))
         positions = self.family.positions(ids, layout)
         cache = DynamicCache(config=self.model.config.get_text_config())
-        with_queries = Recorder(range(first, self.layers))
+        with_queries = Recorder(range(first, self.layers), stop_at=self.layers - 1)
         for start in range(0, ids.shape[1], chunk):
             part = slice(start, start + chunk)
-            with recording(with_queries):
+            with recording(with_queries), suppress(Enough):
                 self._decode(embeds[:, part], positions[..., part], cache)
             yield Stage("prefill", min(start + chunk, ids.shape[1]), ids.shape[1], "tokens", within=True)
         return Prefix(ids, cache, with_queries.joined(), with_queries.scaling, grid, layout)

@@ -25,11 +25,20 @@ from decaf_gui.core.errors import BadInput
 AttentionResult = tuple[Tensor, Tensor | None]
 
 
-class Recorder:
-    """Queries by layer, in the order the chunks came: (b, h, n, d) each. Layers outside `layers` pass by."""
+class Enough(Exception):
+    """Ends a forward pass of which all that is wanted has been recorded."""
 
-    def __init__(self, layers: Iterable[int]) -> None:
+
+class Recorder:
+    """Queries by layer, in the order the chunks came: (b, h, n, d) each. Layers outside `layers` pass by.
+
+    With `stop_at` the pass ends by `Enough` once that layer's queries are there; by then its keys and values are in the
+    cache. Nobody needs what the last layer would make of a prefix: that saves its attention, projection and MLP.
+    """
+
+    def __init__(self, layers: Iterable[int], stop_at: int | None = None) -> None:
         self.queries: dict[int, list[Tensor]] = {layer: [] for layer in layers}
+        self.stop_at = stop_at
         self.scaling: float = 1.0
 
     def record(self, layer: int, query: Tensor, scaling: float | None) -> None:
@@ -37,6 +46,8 @@ class Recorder:
         if layer in self.queries:
             self.queries[layer].append(query.detach())
             self.scaling = query.shape[-1] ** -0.5 if scaling is None else scaling
+        if layer == self.stop_at:
+            raise Enough
 
     def joined(self) -> dict[int, Tensor]:
         """(b, h, N, d) by layer, the chunks put together."""

@@ -30,6 +30,8 @@ app = typer.Typer(
 )
 models_app = typer.Typer(help="The models: what there is, what is on this machine, downloads.", no_args_is_help=True)
 app.add_typer(models_app, name="models")
+project_app = typer.Typer(help="Projects: what is in them, whether they are whole.", no_args_is_help=True)
+app.add_typer(project_app, name="project")
 log = logging.getLogger("decaf_gui.cli")
 
 
@@ -49,6 +51,7 @@ Sam = Annotated[str, typer.Option("--sam", help="SAM2: an id from `models list`,
 Device = Annotated[str, typer.Option("--device", help="cpu, cuda, cuda:1, mps, or auto.")]
 Preset = Annotated[str, typer.Option("--preset", help="paper (the released code) or paper-text (the equations).")]
 Set = Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="One setting; repeatable.")]
+ProjectFile = Annotated[Path, typer.Argument(metavar="FILE", help="A .decaf file.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace results that are already there.")]
 
 
@@ -76,7 +79,10 @@ def common(
 def propose(
     clip: Annotated[Path, typer.Argument(metavar="CLIP", help="A video file or a folder of images.")],
     expressions: Annotated[list[str], typer.Argument(metavar="EXPRESSION", help="What to look for.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the results.")],
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder for the results.")] = None,
+    project: Annotated[
+        Path | None, typer.Option("--project", help="Keep all candidates in this project, made when it is new.")
+    ] = None,
     formats: Annotated[list[str] | None, typer.Option("--format", "-f", help="davis, coco, overlay.")] = None,
     mllm: Mllm = "demo",
     sam: Sam = "demo",
@@ -89,12 +95,12 @@ def propose(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Propose masks for what the expressions describe, and write them as labels."""
+    """Propose masks for what the expressions describe; write them as labels, or keep them in a project for review."""
     from decaf_gui.commands import ProposeRun, run_propose
 
     chosen = tuple(formats) if formats else ("davis",)
     models, values = (mllm, sam, device, preset), _assignments(settings)
-    job = ProposeRun(clip, tuple(expressions), out, chosen, *models, values, overwrite, accept_damage)
+    job = ProposeRun(clip, tuple(expressions), out, chosen, *models, values, overwrite, accept_damage, project)
     run_propose(job, as_json=as_json)
 
 
@@ -120,6 +126,49 @@ def demo(
         commands.evaluate_demo(seed, clips, level, device, as_json=as_json)
     else:
         commands.run_demo(out, seed, level, frames, device, as_json=as_json)
+
+
+@project_app.command("show")
+def project_show(file: ProjectFile, as_json: Json = False) -> None:
+    """Clips, expressions and objects, and how far the review is."""
+    from decaf_gui.project_commands import show_project
+
+    show_project(file, as_json=as_json)
+
+
+@project_app.command("check")
+def project_check(file: ProjectFile, as_json: Json = False) -> None:
+    """Whether the file is whole and its media are where they were; exit code 1 when not."""
+    from decaf_gui.project_commands import check_project
+
+    check_project(file, as_json=as_json)
+
+
+@project_app.command("compact")
+def project_compact(file: ProjectFile, as_json: Json = False) -> None:
+    """Give unused room in the file back."""
+    from decaf_gui.project_commands import compact_project
+
+    compact_project(file, as_json=as_json)
+
+
+@app.command()
+def export(
+    file: ProjectFile,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the labels.")],
+    formats: Annotated[list[str] | None, typer.Option("--format", "-f", help="davis, coco, overlay.")] = None,
+    objects: Annotated[
+        str, typer.Option("--objects", help="accepted, or all: also candidates that wait for a word.")
+    ] = "accepted",
+    frames: Annotated[bool, typer.Option("--frames", help="Write the clips' frames, too.")] = False,
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+) -> None:
+    """Write the labels of a project's clips."""
+    from decaf_gui.project_commands import export_project
+
+    chosen = formats or ["davis"]
+    export_project(file, chosen, out, objects, frames=frames, overwrite=overwrite, as_json=as_json)
 
 
 @models_app.command("list")

@@ -6,6 +6,7 @@ import json
 import logging
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import fmean
@@ -23,6 +24,7 @@ from decaf_gui.core.masks import Rle
 
 if TYPE_CHECKING:
     from decaf_gui.bench.results import Options, Result
+    from decaf_gui.core.project.store import Store
     from decaf_gui.formats.base import Format
     from decaf_gui.pipeline.engine import Engine
 
@@ -32,11 +34,11 @@ PARTIAL = ".partial"
 
 @dataclass(frozen=True, slots=True)
 class ProposeRun:
-    """One call of `decaf-gui propose`."""
+    """One call of `decaf-gui propose`: labels go to `out`, candidates to `project`, or both."""
 
     clip: Path
     expressions: tuple[str, ...]
-    out: Path
+    out: Path | None
     formats: tuple[str, ...]
     mllm: str = "demo"
     sam: str = "demo"
@@ -45,15 +47,18 @@ class ProposeRun:
     values: dict[str, str] | None = None
     overwrite: bool = False
     accept_damage: bool = False
+    project: Path | None = None
 
 
 def run_propose(run: ProposeRun, *, as_json: bool) -> list[Proposal]:
-    """Proposes masks for every expression and writes the chosen formats. Everything given is checked first."""
+    """Proposes masks for every expression; writes the chosen formats, fills the project. All is checked first."""
     from decaf_gui.formats.registry import format_named
     from decaf_gui.pipeline.engine import Engine, check_device_name
     from decaf_gui.pipeline.models import card_of, source_of
     from decaf_gui.pipeline.settings import Settings
 
+    if run.out is None and run.project is None:
+        raise BadInput("Nowhere to put the results: give --out FOLDER, --project FILE, or both.")
     expressions = [Expression(text) for text in run.expressions]
     formats = [format_named(name) for name in dict.fromkeys(run.formats)]
     settings = Settings.preset(run.preset).changed(run.values or {})
@@ -63,21 +68,46 @@ def run_propose(run: ProposeRun, *, as_json: bool) -> list[Proposal]:
     with Clip.open(run.clip) as clip:
         if clip.damage and not run.accept_damage:
             raise BadInput(f"{clip.damage} Mend the file, or go on with these frames: --accept-damage.")
-        for chosen in formats:
-            chosen.check_output(clip, run.out, overwrite=run.overwrite)
-        record = record_path(run.out, clip)
-        if record.exists() and not run.overwrite:
-            raise BadInput(f"{record} exists: choose another folder, or replace it with --overwrite.")
-        reporter = Reporter(as_json=as_json)
-        frames = "1 frame" if len(clip) == 1 else f"{len(clip)} frames"
-        reporter.say(f"{clip.name}: {frames}, {clip.width}x{clip.height}; loading...")  # torch takes seconds
-        engine = Engine(run.mllm, run.sam, run.device, settings=settings)
-        reporter.say(f"Device: {engine.device}")
-        proposals = propose_all(engine, clip, expressions, run.out, reporter)
-        written = write_formats(proposals, clip, formats, run, engine.notice, reporter)
-        drop_partial(run.out, clip)
+        if run.out is not None:
+            check_output(run, run.out, clip, formats)
+        with opened_project(run.project, clip) as store:
+            reporter = Reporter(as_json=as_json)
+            frames = "1 frame" if len(clip) == 1 else f"{len(clip)} frames"
+            reporter.say(f"{clip.name}: {frames}, {clip.width}x{clip.height}; loading...")  # torch takes seconds
+            engine = Engine(run.mllm, run.sam, run.device, settings=settings)
+            reporter.say(f"Device: {engine.device}")
+            proposals = propose_all(engine, clip, expressions, run.out, store, reporter)
+        written = [] if run.project is None else [run.project]
+        if run.out is not None:
+            written += write_formats(proposals, clip, formats, run.out, run.overwrite, engine.notice, reporter)
+            drop_partial(run.out, clip)
         report_proposals(proposals, written, engine.notice, reporter)
         return proposals
+
+
+def check_output(run: ProposeRun, out: Path, clip: Clip, formats: Sequence[Format]) -> None:
+    """Raises BadInput when results would replace others, or cannot be written."""
+    for chosen in formats:
+        chosen.check_output(clip, out, overwrite=run.overwrite)
+    record = record_path(out, clip)
+    if record.exists() and not run.overwrite:
+        raise BadInput(f"{record} exists: choose another folder, or replace it with --overwrite.")
+
+
+@contextmanager
+def opened_project(path: Path | None, clip: Clip) -> Iterator[Store | None]:
+    """The project to be filled, made when it is new, with the clip in it. Raises BadInput when it can only be read."""
+    from decaf_gui.core.project.keeping import keep_clip
+    from decaf_gui.core.project.store import Store
+
+    if path is None:
+        yield None
+        return
+    with Store.open(path) if path.exists() else Store.create(path) as store:
+        if store.read_only:
+            raise BadInput(f"{path} cannot be written. {store.note}")
+        keep_clip(store, clip)
+        yield store
 
 
 def record_path(folder: Path, clip: Clip) -> Path:
@@ -98,19 +128,34 @@ def drop_partial(out: Path, clip: Clip) -> None:
 
 
 def propose_all(
-    engine: Engine, clip: Clip, expressions: Sequence[Expression], out: Path, reporter: Reporter
+    engine: Engine,
+    clip: Clip,
+    expressions: Sequence[Expression],
+    out: Path | None,
+    store: Store | None,
+    reporter: Reporter,
 ) -> list[Proposal]:
-    """One proposal per expression. When it is broken off, what was made lies in `<out>/.partial`, and is named."""
+    """One proposal per expression, each kept in the project at once.
+
+    When it is broken off, what was made lies in `<out>/.partial`, and is named.
+    """
+    from decaf_gui.core.project.keeping import keep_proposal
+
     proposals: list[Proposal] = []
     pending = Pending()
     try:
         for expression in expressions:
             pending = Pending(expression.text)
             events = reporter.watch(pending.seen(engine.propose(clip, expression)), f'"{expression.text}"')
-            proposals += [event.proposal for event in events if isinstance(event, Proposed)]
+            for event in events:
+                if isinstance(event, Proposed):
+                    proposals.append(event.proposal)
+                    if store is not None:
+                        keep_proposal(store, clip, event.proposal)
             pending = Pending()
     except BaseException:
-        keep_partial(record_path(out / PARTIAL, clip), proposals, pending, reporter)
+        if out is not None:
+            keep_partial(record_path(out / PARTIAL, clip), proposals, pending, reporter)
         raise
     return proposals
 
@@ -153,7 +198,8 @@ def write_formats(
     proposals: Sequence[Proposal],
     clip: Clip,
     formats: Sequence[Format],
-    run: ProposeRun,
+    out: Path,
+    overwrite: bool,
     notice: str,
     reporter: Reporter,
 ) -> list[Path]:
@@ -166,19 +212,19 @@ def write_formats(
     try:
         for chosen in formats:
             assert chosen.writer is not None
-            for event in reporter.watch(chosen.writer(labels, clip, run.out, overwrite=run.overwrite)):
+            for event in reporter.watch(chosen.writer(labels, clip, out, overwrite=overwrite)):
                 if isinstance(event, Written):
                     written.append(event.path)
                     for warning in event.warnings:
                         reporter.say(f"{event.format}: {warning}")
     except BaseException:
-        keep_partial(record_path(run.out / PARTIAL, clip), proposals, Pending(), reporter)
-        for unfinished in (partial_folder(run.out, f.name, clip.name) for f in formats):
+        keep_partial(record_path(out / PARTIAL, clip), proposals, Pending(), reporter)
+        for unfinished in (partial_folder(out, f.name, clip.name) for f in formats):
             if unfinished.exists():
                 reporter.say(f"The unfinished labels are in {unfinished}", always=True)
         raise
     record = {"clip": str(clip.path), "proposals": [proposal_json(p) for p in proposals]}
-    written.append(write_json(record_path(run.out, clip), record))
+    written.append(write_json(record_path(out, clip), record))
     return written
 
 

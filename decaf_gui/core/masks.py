@@ -53,6 +53,17 @@ class Rle:
         return cls.encode(np.zeros(size, np.uint8))
 
     @classmethod
+    def checked(cls, size: tuple[int, int], counts: bytes) -> Rle:
+        """From counts of unknown origin. Raises BadInput unless they describe exactly H x W pixels.
+
+        pycocotools believes what it reads: wrong counts would make it write beyond its memory.
+        """
+        runs = _runs(counts)
+        if runs is None or (runs < 0).any() or int(runs.sum()) != size[0] * size[1]:
+            raise BadInput(f"A mask is damaged: its runs do not describe {size[1]}x{size[0]} pixels.")
+        return cls(size, counts)
+
+    @classmethod
     def from_coco(cls, segmentation: Mapping[str, Any]) -> Rle:
         """From COCO's {"size": [H, W], "counts": str | bytes | list of runs}."""
         height, width = (int(side) for side in segmentation["size"])
@@ -217,3 +228,24 @@ def union(masks: Sequence[Masks]) -> Masks:
         raise BadInput("A union needs at least one object.")
     shared = [f for f in masks[0] if all(f in other for other in masks[1:])]
     return Masks(masks[0].size, {f: union_rle([m.rle(f) for m in masks]) for f in shared})
+
+
+def _runs(counts: bytes) -> NDArray[np.int64] | None:
+    """The run lengths that COCO's text means; None when it is no such text.
+
+    A number is characters of 5 bits, the lowest first, each but the last with bit 32 set; bit 16 of the last one is
+    the sign; from the fourth on, a number is the difference to the one before the last.
+    """
+    codes = np.frombuffer(counts, np.uint8).astype(np.int64) - 48
+    if not codes.size or codes.min() < 0 or codes.max() > 63 or codes[-1] & 32:
+        return None
+    ends = np.flatnonzero((codes & 32) == 0)
+    starts = np.concatenate([[0], ends[:-1] + 1])
+    place = np.arange(codes.size) - np.repeat(starts, ends - starts + 1)
+    if place.max() > 6:  # 35 bits are more than any picture has pixels
+        return None
+    values = np.add.reduceat((codes & 31) << (5 * place), starts)
+    values -= np.where(codes[ends] & 16, np.int64(1) << (5 * (place[ends] + 1)), 0)
+    values[1::2] = values[1::2].cumsum()
+    values[2::2] = values[2::2].cumsum()
+    return values

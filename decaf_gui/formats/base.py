@@ -33,12 +33,16 @@ class Written(Event):
 class Writer(Protocol):
     """Writes one clip: a `Stage` per frame, then `Written`. One frame at a time is in memory.
 
+    With `frames` the clip's pictures are written, too, where the format keeps them apart from the labels.
+
     Closing the generator, or an error, leaves what was made under `partial_folder`; only complete results get
     their final names. Raises BadInput when the result exists and `overwrite` is False, when labels and clip do
     not fit together, or when the disk is too full; DecafError when a file cannot be written.
     """
 
-    def __call__(self, labelset: LabelSet, clip: Clip, folder: Path, *, overwrite: bool = False) -> Iterator[Event]: ...
+    def __call__(
+        self, labelset: LabelSet, clip: Clip, folder: Path, *, overwrite: bool = False, frames: bool = True
+    ) -> Iterator[Event]: ...
 
 
 class Reader(Protocol):
@@ -124,11 +128,13 @@ class Draft:
         """Rename all parts into place, in their order; what they replace is deleted last."""
         home = self.format.home(self.folder)
         for part in self.format.parts(self.name):
-            target = home / part
+            target, made = home / part, self.work / part
+            if not made.exists():  # frames that were not asked for
+                continue
             target.parent.mkdir(parents=True, exist_ok=True)
             if target.exists():
                 target.replace(self.path(f".replaced/{part}"))
-            (self.work / part).replace(target)
+            made.replace(target)
         shutil.rmtree(self.work)
         for empty in (self.work.parent, self.work.parent.parent):
             if not any(empty.iterdir()):

@@ -29,7 +29,9 @@ from decaf_gui.formats.labelset import LabelledObject, LabelSet, require_complet
 ANNOTATIONS, IMAGES = "annotations", "images"
 
 
-def write(labelset: LabelSet, clip: Clip, folder: Path, *, overwrite: bool = False) -> Iterator[Event]:
+def write(
+    labelset: LabelSet, clip: Clip, folder: Path, *, overwrite: bool = False, frames: bool = True
+) -> Iterator[Event]:
     """Write into `<folder>/coco`; see Writer. Every object must be known on every frame."""
     require_match(labelset, clip)
     require_complete(labelset)
@@ -42,7 +44,8 @@ def write(labelset: LabelSet, clip: Clip, folder: Path, *, overwrite: bool = Fal
             _write_head(stream, labelset, names)
             ids, numbers, separator = count(1), labelset.numbers, "\n"
             for frame, file_name in enumerate(names):
-                save_as_source(clip, frame, draft.path(f"{IMAGES}/{draft.name}/{file_name}"))
+                if frames:
+                    save_as_source(clip, frame, draft.path(f"{IMAGES}/{draft.name}/{file_name}"))
                 for annotation in _annotations(labelset, numbers, frame, ids):
                     stream.write(separator + json.dumps(annotation))
                     separator = ",\n"

@@ -45,7 +45,9 @@ def pascal_palette() -> NDArray[np.uint8]:
     return palette
 
 
-def write(labelset: LabelSet, clip: Clip, folder: Path, *, overwrite: bool = False) -> Iterator[Event]:
+def write(
+    labelset: LabelSet, clip: Clip, folder: Path, *, overwrite: bool = False, frames: bool = True
+) -> Iterator[Event]:
     """Write into `<folder>/davis`; see Writer. At most 254 objects, each known on every frame."""
     require_match(labelset, clip)
     require_complete(labelset)
@@ -57,7 +59,8 @@ def write(labelset: LabelSet, clip: Clip, folder: Path, *, overwrite: bool = Fal
         yield Stage("Writing davis", 0, labelset.frame_count, f"made in {draft.work}")
         numbers, overlapping = labelset.numbers, 0
         for frame in range(labelset.frame_count):
-            save_jpeg(clip, frame, draft.path(f"{IMAGES}/{draft.name}/{frame:05d}.jpg"))
+            if frames:
+                save_jpeg(clip, frame, draft.path(f"{IMAGES}/{draft.name}/{frame:05d}.jpg"))
             indices, overlaps = label_map(labelset, numbers, frame)
             save_indexed(indices, draft.path(f"{ANNOTATIONS}/{draft.name}/{frame:05d}.png"))
             overlapping += overlaps

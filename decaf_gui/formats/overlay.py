@@ -32,8 +32,10 @@ NOTICE_COLOUR: Colour = (255, 190, 60)
 TEXT_COLOUR: Colour = (255, 255, 255)
 
 
-def write(labelset: LabelSet, clip: Clip, folder: Path, *, overwrite: bool = False) -> Iterator[Event]:
-    """Write `<folder>/overlay/<clip>.mp4`; see Writer."""
+def write(
+    labelset: LabelSet, clip: Clip, folder: Path, *, overwrite: bool = False, frames: bool = True
+) -> Iterator[Event]:
+    """Write `<folder>/overlay/<clip>.mp4`; see Writer (a video is nothing without its frames)."""
     require_match(labelset, clip)
     FORMAT.check_output(clip, folder, overwrite=overwrite, name=labelset.name)
     draft = Draft(FORMAT, folder, safe_name(labelset.name))

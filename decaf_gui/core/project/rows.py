@@ -1,0 +1,363 @@
+"""The rows of a project: one frozen dataclass per table, and `Project`, all of them in memory.
+
+A project is never changed: `Project.changed` gives another one. Masks are kept as COCO RLE, frames by their number
+in the source clip. Every row has a key: the fields that its class names in KEY.
+"""
+
+from __future__ import annotations
+
+import io
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import ClassVar, Literal, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from decaf_gui.core.entities import Box, Label, Labels, Point
+from decaf_gui.core.errors import BadInput
+from decaf_gui.core.masks import Masks, Rle
+
+Key = tuple[int | str, ...]
+State = Literal["open", "accepted", "rejected"]
+Origin = Literal["proposed", "tracked", "corrected", "drawn", "imported"]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of a table."""
+
+    KEY: ClassVar[tuple[str, ...]] = ("id",)
+
+    @property
+    def key(self) -> Key:
+        """What tells it from the other rows of its table."""
+        return tuple(getattr(self, name) for name in self.KEY)
+
+
+@dataclass(frozen=True, slots=True)
+class ClipRow(Row):
+    """A clip by its path relative to the project file, and how to know it again; the range and step of the work."""
+
+    id: int
+    path: str
+    bytes: int
+    sha256: str
+    frames: int
+    height: int
+    width: int
+    fps: float
+    first: int
+    last: int
+    step: int = 1
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(H, W) in pixels."""
+        return self.height, self.width
+
+    @property
+    def work_frames(self) -> range:
+        """The frames to be worked on."""
+        return range(self.first, self.last + 1, self.step)
+
+
+@dataclass(frozen=True, slots=True)
+class LabelRow(Row):
+    """A class of objects; its id is its category id in every export."""
+
+    id: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExpressionRow(Row):
+    """What is looked for in a clip; `no_target` is a person's word that nothing in the clip answers to it."""
+
+    id: int
+    clip: int
+    text: str
+    no_target: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class GroundingRow(Row):
+    """Where the model looked for an expression. `maps` holds named float32 maps, packed by `pack_maps`."""
+
+    KEY: ClassVar[tuple[str, ...]] = ("expression",)
+    expression: int
+    frames: tuple[int, ...]
+    category: str
+    answers: tuple[str, ...]
+    maps: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class TrackletRow(Row):
+    """A candidate as it was proposed, never changed; its masks are packed by `pack_masks`."""
+
+    id: int
+    expression: int
+    frame: int
+    x: float
+    y: float
+    attention: float
+    sam: float
+    consistency: float | None
+    selected: bool
+    suppressed: bool
+    provenance: int
+    masks: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictRow(Row):
+    """What a person said of a tracklet, and the object that an accepted one became or was linked to."""
+
+    KEY: ClassVar[tuple[str, ...]] = ("tracklet",)
+    tracklet: int
+    state: State
+    object: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectRow(Row):
+    """An object of a clip; `colour` is "#rrggbb", or empty for the one that its id has."""
+
+    id: int
+    clip: int
+    name: str
+    label: int
+    colour: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerRow(Row):
+    """An object answers to an expression (many to many)."""
+
+    KEY: ClassVar[tuple[str, ...]] = ("object", "expression")
+    object: int
+    expression: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProvenanceRow(Row):
+    """Where masks come from: `details` is JSON with models, revisions, weights hashes, settings, program version."""
+
+    id: int
+    origin: Origin
+    details: str
+
+
+@dataclass(frozen=True, slots=True)
+class PromptRow(Row):
+    """What SAM2 was told of an object on a frame: points (x, y, positive) and a box, in source pixels."""
+
+    KEY: ClassVar[tuple[str, ...]] = ("object", "frame")
+    object: int
+    frame: int
+    points: tuple[Point, ...] = ()
+    box: Box | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MaskRow(Row):
+    """The mask of an object on a frame (RLE counts at the clip's size; empty: absent), and how sure SAM2 was."""
+
+    KEY: ClassVar[tuple[str, ...]] = ("object", "frame")
+    object: int
+    frame: int
+    counts: bytes
+    provenance: int
+    iou: float | None = None
+    present: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MarkRow(Row):
+    """A person's word on an object and a frame: seen and right, not to be changed, not there."""
+
+    KEY: ClassVar[tuple[str, ...]] = ("object", "frame")
+    object: int
+    frame: int
+    reviewed: bool = False
+    locked: bool = False
+    absent: bool = False
+
+    @property
+    def says_nothing(self) -> bool:
+        """Whether the row can go."""
+        return not (self.reviewed or self.locked or self.absent)
+
+
+@dataclass(frozen=True, slots=True)
+class CounterRow(Row):
+    """The next id of a table: ids are given once."""
+
+    KEY: ClassVar[tuple[str, ...]] = ("name",)
+    name: str
+    next: int
+
+
+TABLES: Mapping[str, type[Row]] = MappingProxyType(
+    {
+        "clip": ClipRow,
+        "label": LabelRow,
+        "expression": ExpressionRow,
+        "grounding": GroundingRow,
+        "tracklet": TrackletRow,
+        "verdict": VerdictRow,
+        "object": ObjectRow,
+        "answer": AnswerRow,
+        "provenance": ProvenanceRow,
+        "prompt": PromptRow,
+        "mask": MaskRow,
+        "mark": MarkRow,
+        "counter": CounterRow,
+    }
+)
+"""All tables by name."""
+REFERENCES: Mapping[type[Row], Mapping[str, type[Row]]] = MappingProxyType(
+    {
+        ExpressionRow: {"clip": ClipRow},
+        GroundingRow: {"expression": ExpressionRow},
+        TrackletRow: {"expression": ExpressionRow, "provenance": ProvenanceRow},
+        VerdictRow: {"tracklet": TrackletRow, "object": ObjectRow},
+        ObjectRow: {"clip": ClipRow, "label": LabelRow},
+        AnswerRow: {"object": ObjectRow, "expression": ExpressionRow},
+        PromptRow: {"object": ObjectRow},
+        MaskRow: {"object": ObjectRow, "provenance": ProvenanceRow},
+        MarkRow: {"object": ObjectRow},
+    }
+)
+"""Which fields name a row of another table."""
+NAMES: Mapping[type[Row], str] = MappingProxyType({kind: name for name, kind in TABLES.items()})
+R = TypeVar("R", bound=Row)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One row before and after: None where there was none, or is none any more."""
+
+    kind: type[Row]
+    key: Key
+    before: Row | None
+    after: Row | None
+
+    @property
+    def undone(self) -> Change:
+        """The change back."""
+        return Change(self.kind, self.key, self.after, self.before)
+
+
+@dataclass(frozen=True, eq=False)
+class Project:
+    """All rows, by table and key."""
+
+    tables: Mapping[type[Row], Mapping[Key, Row]] = field(default_factory=dict)
+
+    def rows(self, kind: type[R]) -> Mapping[Key, R]:
+        """A table."""
+        return self.tables.get(kind, {})  # type: ignore[return-value]
+
+    def find(self, kind: type[R], *key: int | str) -> R | None:
+        """A row, or None."""
+        return self.rows(kind).get(key)
+
+    def need(self, kind: type[R], *key: int | str) -> R:
+        """A row. Raises BadInput when it is not there."""
+        row = self.find(kind, *key)
+        if row is None:
+            raise BadInput(f"There is no {NAMES[kind]} {'/'.join(map(str, key))} in this project.")
+        return row
+
+    def where(self, kind: type[R], **values: object) -> Iterator[R]:
+        """The rows whose fields have these values, in order of their keys."""
+        for _, row in sorted(self.rows(kind).items()):
+            if all(getattr(row, name) == value for name, value in values.items()):
+                yield row
+
+    def changed(self, changes: Iterable[Change]) -> Project:
+        """The project after the changes. Raises BadInput when a row is not as a change found it."""
+        tables: dict[type[Row], dict[Key, Row]] = {}
+        for change in changes:
+            table = tables.setdefault(change.kind, dict(self.tables.get(change.kind, {})))
+            if table.get(change.key) != change.before:
+                raise BadInput("This edit does not fit the project any more: something else changed the same rows.")
+            if change.after is None:
+                table.pop(change.key, None)
+            else:
+                table[change.key] = change.after
+        return Project({**self.tables, **tables})
+
+    def same(self, other: Project) -> bool:
+        """Whether both hold the same rows."""
+        return all(dict(self.rows(kind)) == dict(other.rows(kind)) for kind in TABLES.values())
+
+    def clip_of(self, object_id: int) -> ClipRow:
+        """The clip of an object. Raises BadInput when there is no such object."""
+        return self.need(ClipRow, self.need(ObjectRow, object_id).clip)
+
+    def labels(self) -> Labels:
+        """The project's list of classes."""
+        return Labels(tuple(Label(row.id, row.name) for row in self.where(LabelRow)))
+
+    def masks(self, object_id: int) -> Masks:
+        """All masks of an object. Raises BadInput when there is no such object."""
+        size = self.clip_of(object_id).size
+        table = self.rows(MaskRow)
+        rows = (row for (owner, _), row in table.items() if owner == object_id)
+        return Masks(size, {row.frame: Rle(size, row.counts) for row in rows})
+
+    def dangling(self) -> str:
+        """The first row that names another one which is not there, for people; "" when all is whole."""
+        for kind, fields_ in REFERENCES.items():
+            for row in self.rows(kind).values():
+                for name, target in fields_.items():
+                    value = getattr(row, name)
+                    if value is not None and (value,) not in self.rows(target):
+                        return f"{NAMES[kind]} {'/'.join(map(str, row.key))} names {name} {value}, which is not there"
+        return ""
+
+    def locked(self, object_id: int) -> frozenset[int]:
+        """The frames on which an object must not change."""
+        rows = self.rows(MarkRow).items()
+        return frozenset(row.frame for (owner, _), row in rows if owner == object_id and row.locked)
+
+
+def pack_maps(maps: Mapping[str, NDArray[np.float32]]) -> bytes:
+    """Named maps as compressed bytes (NumPy's npz)."""
+    packed = io.BytesIO()
+    np.savez_compressed(packed, **{name: np.asarray(value, np.float32) for name, value in maps.items()})  # type: ignore[arg-type]
+    return packed.getvalue()
+
+
+def unpack_maps(packed: bytes) -> dict[str, NDArray[np.float32]]:
+    """The maps of `pack_maps`. Raises BadInput for anything else; nothing is ever unpickled."""
+    try:
+        with np.load(io.BytesIO(packed), allow_pickle=False) as found:
+            return {name: np.asarray(found[name], np.float32) for name in found.files}
+    except Exception as error:  # a reader of arbitrary bytes may stumble in any way
+        raise BadInput(f"Attention maps in this project cannot be read: {type(error).__name__}.") from None
+
+
+def pack_masks(masks: Masks) -> bytes:
+    """Masks by frame as compressed text, a line per frame; the size is the clip's."""
+    lines = (b"%d %s" % (frame, masks.rle(frame).counts) for frame in masks)
+    return zlib.compress(b"\n".join(lines))
+
+
+def unpack_masks(packed: bytes, size: tuple[int, int]) -> Masks:
+    """The masks of `pack_masks`. Raises BadInput for anything else."""
+    try:
+        text = zlib.decompressobj().decompress(packed, UNPACKED_BYTES)
+        pairs = (line.split(b" ", 1) for line in text.split(b"\n") if line)
+        return Masks(size, {int(frame): Rle.checked(size, counts) for frame, counts in pairs})
+    except (zlib.error, ValueError) as error:
+        raise BadInput(f"Masks in this project cannot be read: {error}.") from None
+
+
+UNPACKED_BYTES = 256 << 20
+"""More than any tracklet's masks take: packed bytes that grow beyond are cut off and refused."""

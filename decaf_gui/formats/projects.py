@@ -1,0 +1,80 @@
+"""From a project to label sets: what a person accepted, or everything that waits for a word as well."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Literal
+
+from decaf_gui.core.clip import Clip
+from decaf_gui.core.entities import Label, Labels
+from decaf_gui.core.project.edits import tracklet_masks
+from decaf_gui.core.project.rows import (
+    AnswerRow,
+    ClipRow,
+    ExpressionRow,
+    GroundingRow,
+    LabelRow,
+    ObjectRow,
+    Project,
+    ProvenanceRow,
+    TrackletRow,
+    VerdictRow,
+)
+from decaf_gui.formats.labelset import LabelledObject, LabelSet
+
+Which = Literal["accepted", "all"]
+
+
+def label_set_of_project(project: Project, row: ClipRow, clip: Clip, which: Which = "accepted") -> LabelSet:
+    """The objects of one clip. `which` "all" adds candidates that the scores selected and nobody has judged."""
+    asked = {expression.id: place for place, expression in enumerate(project.where(ExpressionRow, clip=row.id))}
+    labels = project.labels()
+    objects = list(_objects(project, row.id, asked))
+    if which == "all":
+        for tracklet in _waiting(project, asked):
+            category = _category(project, tracklet)
+            labels = labels.add(category)
+            label = labels.find(category)
+            assert label is not None
+            number = max((thing.id for thing in objects), default=0) + 1
+            masks = tracklet_masks(project, tracklet.id)
+            objects.append(LabelledObject(number, label, masks, (asked[tracklet.expression],)))
+    texts = [project.need(ExpressionRow, expression).text for expression in asked]
+    used = {thing.label for thing in objects}
+    kept = Labels(tuple(label for label in labels.entries if label in used or project.find(LabelRow, label.id)))
+    return LabelSet.of_clip(clip, objects, kept, texts, _provenance(project), _notice(project))
+
+
+def _objects(project: Project, clip: int, asked: dict[int, int]) -> Iterator[LabelledObject]:
+    for thing in project.where(ObjectRow, clip=clip):
+        label = project.need(LabelRow, thing.label)
+        answers = tuple(asked[row.expression] for row in project.where(AnswerRow, object=thing.id))
+        yield LabelledObject(thing.id, Label(label.id, label.name), project.masks(thing.id), answers)
+
+
+def _waiting(project: Project, asked: dict[int, int]) -> Iterator[TrackletRow]:
+    """Selected candidates without a verdict."""
+    for tracklet in project.where(TrackletRow, selected=True):
+        if tracklet.expression in asked and project.find(VerdictRow, tracklet.id) is None:
+            yield tracklet
+
+
+def _category(project: Project, tracklet: TrackletRow) -> str:
+    grounding = project.find(GroundingRow, tracklet.expression)
+    return grounding.category if grounding is not None else project.need(ExpressionRow, tracklet.expression).text
+
+
+def _details(project: Project) -> list[dict[str, object]]:
+    found = (json.loads(row.details) for row in project.where(ProvenanceRow))
+    return [details for details in found if isinstance(details, dict)]
+
+
+def _provenance(project: Project) -> dict[str, object]:
+    origins = [(row.origin, row.details) for row in project.where(ProvenanceRow)]
+    return {"masks": [{"origin": origin, **json.loads(details)} for origin, details in origins]}
+
+
+def _notice(project: Project) -> str:
+    """What must be said about the models that made masks."""
+    return " ".join(dict.fromkeys(str(d["notice"]) for d in _details(project) if d.get("notice")))

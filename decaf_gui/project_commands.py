@@ -1,0 +1,136 @@
+"""What `decaf-gui project` and `decaf-gui export` do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from decaf_gui.console import Reporter
+from decaf_gui.core.clip import Clip
+from decaf_gui.core.errors import BadInput, DecafError
+from decaf_gui.core.project.rows import (
+    ClipRow,
+    ExpressionRow,
+    MarkRow,
+    MaskRow,
+    ObjectRow,
+    Project,
+    TrackletRow,
+    VerdictRow,
+)
+from decaf_gui.core.project.store import Store
+
+
+def show_project(path: Path, *, as_json: bool) -> None:
+    """Clips, expressions and objects of a project, and how far the review is."""
+    reporter = Reporter(as_json=as_json)
+    with Store.open(path, read_only=True) as store:
+        project = store.project
+        clips = [
+            (row.id, row.path, row.frames, f"{row.width}x{row.height}", _state(store, row))
+            for row in project.where(ClipRow)
+        ]
+        reporter.table(f"{path.name}, {store.bytes / 1e6:.2f} MB", ["id", "clip", "frames", "size", "media"], clips)
+        asked = [
+            (row.id, row.clip, row.text, *_verdicts(project, row.id), "yes" if row.no_target else "")
+            for row in project.where(ExpressionRow)
+        ]
+        columns = ["id", "clip", "expression", "candidates", "accepted", "rejected", "no target"]
+        reporter.table("Expressions", columns, asked)
+        reporter.table("Objects", ["id", "clip", "object", "masks", "reviewed", "locked"], _objects(project))
+        for pending in store.pending():
+            frames = sum(len(masks) for masks in pending.masks.values())
+            reporter.say(f"Tracking was broken off: {frames} masks wait to be taken over.")
+
+
+def check_project(path: Path, *, as_json: bool) -> None:
+    """Whether a project is whole and its media are where they should be. Raises DecafError when not."""
+    reporter = Reporter(as_json=as_json)
+    with Store.open(path, read_only=True) as store:
+        states = {row.path: _state(store, row) for row in store.project.where(ClipRow)}
+        masks = len(store.project.rows(MaskRow))
+    wrong = {clip: state for clip, state in states.items() if state != "there"}
+    for clip, state in wrong.items():
+        reporter.say(f"{clip}: {state}")
+    reporter.result(masks=masks, media=states)
+    if wrong:
+        raise DecafError(f"{len(wrong)} of {len(states)} clips are not as they were: put them back where they lay.")
+    reporter.say(f"{path} is whole: {len(states)} clips, {masks} masks.")
+
+
+def compact_project(path: Path, *, as_json: bool) -> None:
+    """Gives unused room in the file back."""
+    reporter = Reporter(as_json=as_json)
+    with Store.open(path) as store:
+        before, after = store.compact()
+    reporter.say(f"{path}: {before / 1e6:.2f} MB before, {after / 1e6:.2f} MB now")
+    reporter.result(before=before, after=after)
+
+
+def export_project(
+    path: Path, formats: Sequence[str], out: Path, which: str, *, frames: bool, overwrite: bool, as_json: bool
+) -> None:
+    """Writes the labels of all clips of a project; with their frames, if asked for."""
+    from decaf_gui.formats.base import Written
+    from decaf_gui.formats.projects import label_set_of_project
+    from decaf_gui.formats.registry import format_named
+
+    if which not in ("accepted", "all"):
+        raise BadInput(f'--objects is accepted or all, not "{which}".')
+    chosen = [format_named(name) for name in dict.fromkeys(formats)]
+    reporter = Reporter(as_json=as_json)
+    written: list[str] = []
+    with Store.open(path, read_only=True) as store:
+        for row in store.project.where(ClipRow):
+            with _opened(store, row) as clip:
+                labels = label_set_of_project(store.project, row, clip, "all" if which == "all" else "accepted")
+                for form in chosen:
+                    assert form.writer is not None
+                    for event in reporter.watch(form.writer(labels, clip, out, overwrite=overwrite, frames=frames)):
+                        if isinstance(event, Written):
+                            written.append(str(event.path))
+                            for warning in event.warnings:
+                                reporter.say(f"{row.path}, {event.format}: {warning}")
+                if labels.notice:
+                    reporter.say(f"Note: {labels.notice}")
+    for home in dict.fromkeys(written):
+        reporter.say(f"wrote {home}")
+    reporter.result(written=list(dict.fromkeys(written)))
+
+
+def _opened(store: Store, row: ClipRow) -> Clip:
+    """A project's clip. Raises BadInput when its media are gone or changed."""
+    state = _state(store, row)
+    if state != "there":
+        raise BadInput(f"The clip {row.path} is {state}: put it back to {store.media(row)}.")
+    return Clip.open(store.media(row))
+
+
+def _state(store: Store, row: ClipRow) -> str:
+    """Whether a clip's media are there and the same: "there", "missing", "changed" or "unreadable"."""
+    media = store.media(row)
+    if not media.exists():
+        return "missing"
+    try:
+        with Clip.open(media) as clip:
+            same = (len(clip), clip.size, clip.fingerprint.sha256) == (row.frames, row.size, row.sha256)
+    except BadInput:
+        return "unreadable"
+    return "there" if same else "changed"
+
+
+def _verdicts(project: Project, expression: int) -> tuple[int, int, int]:
+    """Candidates of an expression, and how many of them were accepted and rejected."""
+    candidates = list(project.where(TrackletRow, expression=expression))
+    said = [verdict.state for t in candidates if (verdict := project.find(VerdictRow, t.id)) is not None]
+    return len(candidates), said.count("accepted"), said.count("rejected")
+
+
+def _objects(project: Project) -> list[tuple[object, ...]]:
+    rows: list[tuple[object, ...]] = []
+    for thing in project.where(ObjectRow):
+        marks = list(project.where(MarkRow, object=thing.id))
+        masks = sum(1 for owner, _ in project.rows(MaskRow) if owner == thing.id)
+        seen, shut = (sum(getattr(mark, name) for mark in marks) for name in ("reviewed", "locked"))
+        rows.append((thing.id, thing.clip, thing.name, masks, seen, shut))
+    return rows

@@ -14,11 +14,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
+from importlib import metadata
 from pathlib import Path
 from types import UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-from decaf_gui import __version__
 from decaf_gui.core.errors import BadInput, DecafError
 from decaf_gui.core.masks import Rle
 from decaf_gui.core.project.edits import Edit, NewMask
@@ -262,7 +262,7 @@ def _build(connection: sqlite3.Connection) -> None:
             " present REAL, PRIMARY KEY (job, object, frame)) WITHOUT ROWID"
         )
         connection.execute("CREATE TABLE made (program TEXT, at TEXT)")
-        made = (f"decaf-gui {__version__}", time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))
+        made = (f"decaf-gui {metadata.version('decaf-gui')}", time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))
         connection.execute("INSERT INTO made VALUES (?, ?)", made)
         connection.execute(f"PRAGMA application_id = {APPLICATION}")
         connection.execute(f"PRAGMA user_version = {VERSION}")

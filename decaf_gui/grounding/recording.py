@@ -50,8 +50,8 @@ class Recorder:
             raise Enough
 
     def joined(self) -> dict[int, Tensor]:
-        """(b, h, N, d) by layer, the chunks put together."""
-        return {layer: torch.cat(chunks, dim=2) for layer, chunks in self.queries.items()}
+        """(b, h, N, d) by layer, the chunks put together. The recorder keeps nothing: memory is needed once."""
+        return {layer: torch.cat(self.queries.pop(layer), dim=2) for layer in list(self.queries)}
 
 
 _active: ContextVar[Recorder | None] = ContextVar("recorder", default=None)

@@ -78,7 +78,7 @@ class FeatureStore:
     """Encodes frames when first asked for. Least recently used ones leave the device for host memory, then go.
 
     `device_bytes` and `host_bytes` are budgets; on the CPU both are one. Pinned frames stay. `encoded` counts
-    runs of the image encoder.
+    the frames that went through the image encoder.
     """
 
     def __init__(self, model: Any, source: FrameSource, device_bytes: int = 2 * GIB, host_bytes: int = 4 * GIB) -> None:

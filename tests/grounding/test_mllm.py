@@ -11,6 +11,7 @@ from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from decaf_gui.core.errors import BadInput
 from decaf_gui.grounding.mllm import Mllm, VisualInput
+from decaf_gui.grounding.recording import Recorder
 from decaf_gui.grounding.settings import GroundingSettings
 
 SETTINGS = GroundingSettings(max_new_tokens=6, prefill_chunk=17, vision_batch=1)
@@ -98,15 +99,17 @@ def test_bfloat16_model_gives_the_float32_rollout_of_its_own_queries(tmp_path, f
         kept.update({layer: self.cache.layers[layer].keys[0].clone() for layer in self.queries})
         rewind(self)
 
-    import decaf_gui.grounding.mllm as module
+    suffix = {}
+    joined = Recorder.joined
 
-    recorders = []
-    original = module.Recorder
-    monkeypatch.setattr(module, "Recorder", lambda layers: recorders.append(original(layers)) or recorders[-1])
+    def keep_queries(self):
+        suffix.update(joined(self))
+        return dict(suffix)
+
+    monkeypatch.setattr(Recorder, "joined", keep_queries)
     monkeypatch.setattr(type(prefix), "rewind", keep_keys)
     one_token = GroundingSettings(max_new_tokens=1)
     answer = finish(mllm.ask(prefix, "Where is the dog?", one_token))[0]
-    suffix = recorders[-1].joined()
     layers = sorted(prefix.queries)
     qs = [torch.cat([prefix.queries[layer][0], suffix[layer][0]], dim=1) for layer in layers]
     ks = [kept[layer][:, : qs[0].shape[1]] for layer in layers]

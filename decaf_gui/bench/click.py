@@ -21,7 +21,7 @@ SIZES = {"320x240": (240, 320), "1280x720": (720, 1280), "1920x1080": (1080, 192
 
 
 def run(options: Options) -> Iterator[Event]:
-    """Medians over clicks on different frames of a clip."""
+    """Medians over clicks at different points of one frame, by the size of the frame."""
     rounds = 3 if options.quick else 15
     rows = []
     with threads(options.threads), torch.inference_mode():
@@ -41,10 +41,10 @@ def click_seconds(sam: object, clip: EndlessClip, rounds: int, device: str) -> d
     points = iter(spread_points(2 * rounds + 2, clip.size))
     warm = Session(FeatureStore(sam, clip))
 
-    def click(session: Session, frame: int) -> None:
+    def click(session: Session) -> None:
         x, y = next(points)
-        session.prompt(0, Prompt(frame, ((x, y, True),)))
+        session.prompt(0, Prompt(5, ((x, y, True),)))
 
-    click(warm, 5)
-    ways = {"cold": lambda: click(Session(FeatureStore(sam, clip)), 5), "cached": lambda: click(warm, 5)}
+    click(warm)
+    ways = {"cold": lambda: click(Session(FeatureStore(sam, clip))), "cached": lambda: click(warm)}
     return alternate(ways, rounds, device)

@@ -26,18 +26,7 @@ class EndlessClip:
 
     def __init__(self, count: int, size: tuple[int, int] = DAVIS_SIZE, seed: int = 3, turn: int = 24) -> None:
         self.count, self.size, self.seed, self.turn = count, size, seed, turn
-        self.name, self.fps = f"endless-{count}", 12.0
-        self.fingerprint = (self.name, size, seed)
-
-    @property
-    def height(self) -> int:
-        """Pixels."""
-        return self.size[0]
-
-    @property
-    def width(self) -> int:
-        """Pixels."""
-        return self.size[1]
+        self.fingerprint = ("endless", count, size, seed)
 
     @cached_property
     def _frames(self) -> NDArray[np.uint8]:
@@ -54,14 +43,14 @@ class EndlessClip:
         frame: Frame = self._frames[min(step, 2 * self.turn - 2 - step)]
         if frame.shape[:2] == self.size:
             return frame
-        return np.asarray(cv2.resize(frame, (self.width, self.height), interpolation=cv2.INTER_LINEAR), np.uint8)
+        return np.asarray(cv2.resize(frame, self.size[::-1], interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
 def write_video(clip: EndlessClip, path: Path) -> Path:
     """The clip as H.264 in MP4, with B-frames and a key frame at least every 250 frames, as cameras' files have."""
     with av.open(str(path), "w", format="mp4") as container:
         stream = container.add_stream("libx264", rate=Fraction(30), options={"preset": "veryfast"})
-        stream.width, stream.height, stream.pix_fmt = clip.width, clip.height, "yuv420p"
+        (stream.height, stream.width), stream.pix_fmt = clip.size, "yuv420p"
         for index in range(len(clip)):
             container.mux(stream.encode(av.VideoFrame.from_ndarray(clip[index], format="rgb24")))
         container.mux(stream.encode())

@@ -73,15 +73,15 @@ def clocked(mllm: Mllm) -> ClockedQwen:
     return clock
 
 
-def grounding_settings(options: Options, frames: int = 16) -> GroundingSettings:
+def grounding_settings(options: Options) -> GroundingSettings:
     """The paper's counts: 16 frames, 400 tokens of a video frame, frame inputs of four times that; 4-token answers."""
     if options.quick:
         return GroundingSettings(frames=4, video_tokens=16, frame_scale=2, max_new_tokens=2)
-    return GroundingSettings(frames=frames, video_tokens=400, frame_scale=2, max_new_tokens=4)
+    return GroundingSettings(frames=16, video_tokens=400, frame_scale=2, max_new_tokens=4)
 
 
 def run(options: Options) -> Iterator[Event]:
-    """First, further, straightforward; two rounds with fresh expressions, the medians of which are close."""
+    """First expression, further expression, and the first again in the straightforward way: one round of each."""
     settings = grounding_settings(options)
     text = {**SMALL_TEXT, "hidden_size": 96, "intermediate_size": 192} if options.quick else SMALL_TEXT
     yield Stage("bench grounding", 0, 4, "building the model")

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from typing import Literal
 
 from decaf_gui.core.clip import Clip
-from decaf_gui.core.entities import Label, Labels
+from decaf_gui.core.entities import Label
+from decaf_gui.core.errors import BadInput
 from decaf_gui.core.project.edits import tracklet_masks
 from decaf_gui.core.project.rows import (
     AnswerRow,
@@ -41,9 +42,9 @@ def label_set_of_project(project: Project, row: ClipRow, clip: Clip, which: Whic
             masks = tracklet_masks(project, tracklet.id)
             objects.append(LabelledObject(number, label, masks, (asked[tracklet.expression],)))
     texts = [project.need(ExpressionRow, expression).text for expression in asked]
-    used = {thing.label for thing in objects}
-    kept = Labels(tuple(label for label in labels.entries if label in used or project.find(LabelRow, label.id)))
-    return LabelSet.of_clip(clip, objects, kept, texts, _provenance(project), _notice(project))
+    sources = _sources(project)
+    notice = " ".join(dict.fromkeys(str(source["notice"]) for source in sources if source.get("notice")))
+    return LabelSet.of_clip(clip, objects, labels, texts, {"masks": sources}, notice)
 
 
 def _objects(project: Project, clip: int, asked: dict[int, int]) -> Iterator[LabelledObject]:
@@ -65,16 +66,12 @@ def _category(project: Project, tracklet: TrackletRow) -> str:
     return grounding.category if grounding is not None else project.need(ExpressionRow, tracklet.expression).text
 
 
-def _details(project: Project) -> list[dict[str, object]]:
-    found = (json.loads(row.details) for row in project.where(ProvenanceRow))
-    return [details for details in found if isinstance(details, dict)]
-
-
-def _provenance(project: Project) -> dict[str, object]:
-    origins = [(row.origin, row.details) for row in project.where(ProvenanceRow)]
-    return {"masks": [{"origin": origin, **json.loads(details)} for origin, details in origins]}
-
-
-def _notice(project: Project) -> str:
-    """What must be said about the models that made masks."""
-    return " ".join(dict.fromkeys(str(d["notice"]) for d in _details(project) if d.get("notice")))
+def _sources(project: Project) -> list[dict[str, object]]:
+    """Where masks come from, and what is known of it. Raises BadInput for details that are no JSON object."""
+    sources: list[dict[str, object]] = []
+    for row in project.where(ProvenanceRow):
+        try:
+            sources.append({"origin": row.origin, **json.loads(row.details)})
+        except (ValueError, TypeError):
+            raise BadInput(f"Provenance {row.id} of this project cannot be read.") from None
+    return sources

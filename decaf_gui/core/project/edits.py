@@ -545,20 +545,20 @@ def mark_absent(project: Project, object_id: int, frames: Iterable[int]) -> Edit
 
 def set_locked(project: Project, object_id: int, frames: Iterable[int], locked: bool = True) -> Edit:
     """Locks frames of an object against every change, or unlocks them."""
-    row, draft, chosen = project.need(ObjectRow, object_id), Draft(project), sorted(set(frames))
-    _check_frames(project, object_id, chosen)
-    for frame in chosen:
-        _mark(draft, object_id, frame, locked=locked)
-    return draft.edit(f"{'lock' if locked else 'unlock'} {row.name} {_span(chosen)}")
+    return _marked(project, object_id, frames, "lock" if locked else "unlock", locked=locked)
 
 
 def set_reviewed(project: Project, object_id: int, frames: Iterable[int], reviewed: bool = True) -> Edit:
     """A person has seen these frames of an object and found them right (or takes that back)."""
+    return _marked(project, object_id, frames, "reviewed:" if reviewed else "not reviewed:", reviewed=reviewed)
+
+
+def _marked(project: Project, object_id: int, frames: Iterable[int], word: str, **said: bool) -> Edit:
     row, draft, chosen = project.need(ObjectRow, object_id), Draft(project), sorted(set(frames))
     _check_frames(project, object_id, chosen)
     for frame in chosen:
-        _mark(draft, object_id, frame, reviewed=reviewed)
-    return draft.edit(f"{'reviewed' if reviewed else 'not reviewed'}: {row.name} {_span(chosen)}")
+        _mark(draft, object_id, frame, **said)
+    return draft.edit(f"{word} {row.name} {_span(chosen)}")
 
 
 # --- helpers ------------------------------------------------------------------------------------------------

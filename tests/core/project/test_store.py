@@ -149,7 +149,6 @@ def test_copy_is_whole_while_the_original_goes_on(path):
 
 def test_compacting_gives_room_back(path):
     with Store.open(path) as made:
-        noise = np.random.default_rng(0).random((COUNT, *SIZE)) < 0.5
         made.do(edits.add_clip(made.project, "large.mp4", _large(), (480, 640), 25.0))
         made.do(edits.add_object(made.project, 2, "x"))
         big = {f: edits.NewMask(_noise_mask(f)) for f in range(COUNT)}
@@ -157,7 +156,6 @@ def test_compacting_gives_room_back(path):
         made.do(edits.remove_clip(made.project, 2))
         before, after = made.compact()
         assert after < before / 2
-    assert noise.any()
 
 
 def _large():

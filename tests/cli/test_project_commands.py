@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sqlite3
 import subprocess
 import sys
 
@@ -153,6 +154,16 @@ def test_wrong_use_is_one_line_and_exit_code_2(folder):
         assert done.returncode == 2, (case, done.stderr)
         assert len(done.stderr.strip().splitlines()) == 1, done.stderr
     assert text.read_text() == "no project"
+
+
+def test_origins_that_cannot_be_read_are_told_in_one_line(folder):
+    connection = sqlite3.connect(folder / "work.decaf")
+    with connection:
+        connection.execute("UPDATE provenance SET details = 'junk'")
+    connection.close()
+    done = run("export", folder / "work.decaf", "--out", folder / "o")
+    assert (done.returncode, "Provenance 1" in done.stderr) == (2, True)
+    assert not (folder / "o").exists()
 
 
 def test_a_project_that_somebody_works_on_is_not_proposed_into(folder):

@@ -668,11 +668,6 @@ def _span(frames: Iterable[int]) -> str:
     return f"on frame {listed[0]}" if len(listed) == 1 else f"on {len(listed)} frames from {listed[0]} to {listed[-1]}"
 
 
-def masks_of(rles: Mapping[int, Rle]) -> dict[int, NewMask]:
-    """Plain masks as new ones."""
-    return {frame: NewMask(rle) for frame, rle in rles.items()}
-
-
 def tracklet_masks(project: Project, tracklet: int) -> Masks:
     """The masks of a candidate on the frames that it knows."""
     row = project.need(TrackletRow, tracklet)

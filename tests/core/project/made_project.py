@@ -18,6 +18,10 @@ def mask(seed: int) -> Rle:
     return Rle.encode(np.random.default_rng(seed).random(SIZE) < 0.4)
 
 
+def masks_of(rles: dict[int, Rle]) -> dict[int, edits.NewMask]:
+    return {frame: edits.NewMask(rle) for frame, rle in rles.items()}
+
+
 def grounding(seed: int = 0) -> Grounding:
     maps = np.random.default_rng(seed).random((2, 3, 4)).astype(np.float32)
     return Grounding(maps, (0, 5), "dog", ("a dog", "dog"), {"video_object": maps[:1]})
@@ -51,7 +55,7 @@ def started() -> list[edits.Edit]:
     do(edits.add_proposal(project, 1, grounding(), tracklets(), '{"model": "demo"}'))
     do(edits.accept(project, 1))
     do(edits.add_object(project, 1, "cat"))
-    do(edits.replace_masks(project, 2, edits.masks_of({f: mask(500 + f) for f in (1, 2, 5)}), "drawn", "{}"))
+    do(edits.replace_masks(project, 2, masks_of({f: mask(500 + f) for f in (1, 2, 5)}), "drawn", "{}"))
     return made
 
 

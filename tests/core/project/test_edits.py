@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_project import COUNT, SIZE, applied, fingerprint, grounding, mask, random_edit, started, tracklets
+from made_project import COUNT, SIZE, applied, fingerprint, grounding, mask, masks_of, random_edit, started, tracklets
 
 from decaf_gui.core.errors import BadInput
 from decaf_gui.core.masks import Rle
@@ -142,14 +142,14 @@ def test_masks_carry_where_they_come_from(project):
     assert after.need(PromptRow, 2, 5) == prompt
     assert after.masks(1) == project.masks(1)
     with pytest.raises(BadInput, match="the clip is"):
-        edits.replace_masks(project, 2, edits.masks_of({5: Rle.empty((3, 3))}), "drawn", "{}")
+        edits.replace_masks(project, 2, masks_of({5: Rle.empty((3, 3))}), "drawn", "{}")
     with pytest.raises(BadInput, match="no frame 8"):
-        edits.replace_masks(project, 2, edits.masks_of({COUNT: mask(1)}), "drawn", "{}")
+        edits.replace_masks(project, 2, masks_of({COUNT: mask(1)}), "drawn", "{}")
 
 
 def test_a_changed_mask_is_no_longer_reviewed(project):
     seen = edits.set_reviewed(project, 2, [1, 2]).apply(project)
-    after = edits.replace_masks(seen, 2, edits.masks_of({2: mask(50)}), "tracked", "{}").apply(seen)
+    after = edits.replace_masks(seen, 2, masks_of({2: mask(50)}), "tracked", "{}").apply(seen)
     assert {key: row.reviewed for key, row in after.rows(MarkRow).items()} == {(2, 1): True}
 
 
@@ -158,7 +158,7 @@ def test_absent_is_a_persons_word_and_an_empty_mask(project):
     assert after.masks(2).absent(5)
     assert after.masks(2).absent(6)
     assert after.need(MarkRow, 2, 6).absent
-    back = edits.replace_masks(after, 2, edits.masks_of({6: mask(3)}), "drawn", "{}").apply(after)
+    back = edits.replace_masks(after, 2, masks_of({6: mask(3)}), "drawn", "{}").apply(after)
     assert back.find(MarkRow, 2, 6) is None
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_project import applied, mask, random_edit, started
+from made_project import applied, mask, masks_of, random_edit, started
 
 from decaf_gui.core.project import edits
 from decaf_gui.core.project.receipts import receipt
@@ -21,7 +21,7 @@ def project():
 def test_only_frames_whose_pixels_changed_are_named(project):
     old = project.masks(2)
     new = {1: old.rle(1), 2: mask(900), 6: mask(901)}
-    told = receipt(project, edits.replace_masks(project, 2, edits.masks_of(new), "tracked", "{}"))
+    told = receipt(project, edits.replace_masks(project, 2, masks_of(new), "tracked", "{}"))
     assert [(e.object, e.frame) for e in told.effects] == [(2, 2), (2, 6)]
     changed, fresh = told.effects
     assert changed.differing == int((old[2] ^ new[2].dense()).sum())
@@ -31,7 +31,7 @@ def test_only_frames_whose_pixels_changed_are_named(project):
 
 
 def test_an_edit_without_effect_says_so(project):
-    same = edits.masks_of({1: project.masks(2).rle(1)})
+    same = masks_of({1: project.masks(2).rle(1)})
     told = receipt(project, edits.replace_masks(project, 2, same, "tracked", '{"again": true}'))
     assert told.effects == ()
     assert str(told) == "No mask changed."

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from made_project import COUNT, mask, started
+from made_project import COUNT, mask, masks_of, started
 
 from decaf_gui.core.errors import BadInput
 from decaf_gui.core.project import edits
@@ -80,7 +80,7 @@ def test_what_a_person_did_meanwhile_stays(review):
     locked = review.project.masks(1).rle(6)
     job = review.begin([1], "{}")
     review.stream(job, {1: found(3)})
-    drawn = edits.masks_of({4: mask(999)})
+    drawn = masks_of({4: mask(999)})
     review.do(edits.replace_masks(review.project, 1, drawn, "drawn", "{}"))
     removed = edits.delete_masks(review.project, 1, [5])
     review.do(removed)
@@ -94,14 +94,14 @@ def test_what_a_person_did_meanwhile_stays(review):
 
 
 def test_edits_from_before_the_job_do_not_count(review):
-    review.do(edits.replace_masks(review.project, 1, edits.masks_of({4: mask(999)}), "drawn", "{}"))
+    review.do(edits.replace_masks(review.project, 1, masks_of({4: mask(999)}), "drawn", "{}"))
     job = review.begin([1], "{}")
     review.stream(job, {1: found(4)})
     assert review.finish(job).frames == {1: frozenset({4})}
 
 
 def test_undoing_its_cause_ends_a_job(review):
-    cause = edits.replace_masks(review.project, 2, edits.masks_of({0: mask(5)}), "corrected", "{}")
+    cause = edits.replace_masks(review.project, 2, masks_of({0: mask(5)}), "corrected", "{}")
     review.do(cause)
     job, other = review.begin([2], "{}", cause), review.begin([1], "{}")
     review.stream(job, {2: found(1)})

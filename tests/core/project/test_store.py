@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_project import COUNT, SIZE, applied, mask, random_edit, started
+from made_project import COUNT, SIZE, applied, mask, masks_of, random_edit, started
 
 from decaf_gui.core.errors import BadInput
 from decaf_gui.core.project import edits, store
@@ -122,7 +122,7 @@ def test_an_undo_out_of_turn_is_refused_and_nothing_is_stored(path):
     with Store.open(path) as made:
         adding = edits.add_object(made.project, 1, "bird")
         made.do(adding)
-        made.do(edits.replace_masks(made.project, 3, edits.masks_of({0: mask(1)}), "drawn", "{}"))
+        made.do(edits.replace_masks(made.project, 3, masks_of({0: mask(1)}), "drawn", "{}"))
         before = dump(path)
         with pytest.raises(BadInput, match="does not fit"):
             made.do(adding.undone)

@@ -40,17 +40,21 @@ class Expression:
 
 @dataclass(frozen=True, eq=False)
 class Prompt:
-    """What SAM2 is told about one object on one frame: points (with or without a box), a box, or a mask."""
+    """What SAM2 is told about one object on one frame: points (with or without a box), a box, or a mask.
+
+    `base` is the mask that points and box correct, where there was one before them; bool (H, W), as `mask` is.
+    """
 
     frame: int
     points: tuple[Point, ...] = ()
     box: Box | None = None
     mask: NDArray[np.bool_] | None = None
+    base: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
         if not self.points and self.box is None and self.mask is None:
             raise BadInput("A prompt needs points, a box or a mask.")
-        if self.mask is not None and (self.points or self.box is not None):
+        if self.mask is not None and (self.points or self.box is not None or self.base is not None):
             raise BadInput("A mask prompt stands alone: give either a mask, or points and a box.")
 
 

@@ -13,3 +13,7 @@ class BadInput(DecafError):
     """What the user gave cannot be used (no such file, empty expression, unknown option...): exit code 2."""
 
     exit_code = 2
+
+
+class OutOfMemory(DecafError):
+    """The device has too little memory, also with empty caches and small batches."""

@@ -24,6 +24,7 @@ PACKAGES = (
     "pillow",
     "platformdirs",
     "pycocotools",
+    "pyside6-essentials",
     "rich",
     "safetensors",
     "sam2",

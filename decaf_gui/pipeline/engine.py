@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,18 +19,21 @@ from numpy.typing import NDArray
 from decaf_gui import __version__
 from decaf_gui.core.clip import Clip
 from decaf_gui.core.entities import Box, Expression, Grounding, Point, Prompt, Proposal, Tracklet
-from decaf_gui.core.errors import BadInput
+from decaf_gui.core.errors import BadInput, OutOfMemory
 from decaf_gui.core.events import AttentionReady, Event, FrameTracked, Prompted, Proposed, Stage, TrackletsReady
-from decaf_gui.pipeline.models import ModelCard, card_of, revision_of, source_of, weights_hash
+from decaf_gui.pipeline.models import Kind, ModelCard, card_of, revision_of, source_of, weights_hash
 from decaf_gui.pipeline.settings import Settings
 
 if TYPE_CHECKING:
     from decaf_gui.grounding.mllm import Mllm
     from decaf_gui.tracking.features import FeatureStore
+    from decaf_gui.tracking.planned import Tracking
     from decaf_gui.tracking.session import Session
 
+Result = TypeVar("Result")
 log = logging.getLogger(__name__)
 DEVICES = ("auto", "cuda", "mps", "cpu")
+ADVICE = "choose a smaller model, fewer or smaller frames, or another device."
 OPEN_CLIPS = 2
 """How many clips keep their SAM2 state; older ones are forgotten and rebuilt when they come back."""
 
@@ -69,7 +73,8 @@ class Engine:
         self._mllm: Mllm | None = None
         self._sam: Any = None
         self._clips: OrderedDict[Any, ClipState] = OrderedDict()
-        self._provenance: dict[str, Any] = {}
+        self._provenance: dict[Kind, dict[str, Any]] = {}
+        self._sparing = False
 
     @property
     def mllm(self) -> Mllm:
@@ -97,8 +102,7 @@ class Engine:
     @property
     def notice(self) -> str:
         """What must be said about results of these models; empty when nothing must."""
-        notes = dict.fromkeys(card.note for card in (self.mllm_card, self.sam_card) if card.note)
-        return " ".join(notes)
+        return _notes((self.mllm_card, self.sam_card))
 
     def propose(self, clip: Clip, expression: str | Expression, settings: Settings | None = None) -> Iterator[Event]:
         """Masks over the whole clip for what `expression` describes; the last event is `Proposed`.
@@ -113,22 +117,19 @@ class Engine:
         return self._propose(clip, wanted, self._resolved(settings or self.settings))
 
     def _propose(self, clip: Clip, expression: Expression, settings: Settings) -> Iterator[Event]:
-        from decaf_gui.tracking import candidates, propagate
-
-        yield from self._load()
+        yield from self.load()
         state = self.state(clip)
         grounding: Grounding | None = None
-        for event in self._ground(clip, expression, settings, state):
+        for event in self.sparing(lambda: self._ground(clip, expression, settings, state)):
             yield event
             grounding = event.grounding if isinstance(event, AttentionReady) else grounding
         assert grounding is not None
-        found: tuple[Tracklet, ...] = ()
-        for event in candidates(state.features, grounding.frames, grounding.maps, settings.tracking):
-            if isinstance(event, TrackletsReady):
-                event = TrackletsReady(self._numbered(event.tracklets, state))
-                found = event.tracklets
+        maps, found = grounding, ()  # type: Grounding, tuple[Tracklet, ...]
+        for event in self.sparing(lambda: self._candidates(maps, settings, state)):
             yield event
-        for event in propagate(state.session, found):
+            found = event.tracklets if isinstance(event, TrackletsReady) else found
+        chosen = found
+        for event in self.sparing(lambda: self._propagate(chosen, state)):
             if isinstance(event, TrackletsReady):
                 found = event.tracklets
             else:
@@ -142,7 +143,7 @@ class Engine:
                 grounding,
                 found,
                 dict(state.counters),
-                self._provenance | {"settings": settings.as_dict()},
+                self.provenance() | {"settings": settings.as_dict()},
             )
         )
 
@@ -151,11 +152,30 @@ class Engine:
         from decaf_gui.grounding.ground import ground
 
         before = asdict(self.mllm.counters)
+        chosen = settings.grounding
+        if self._sparing:
+            chosen = replace(chosen, frame_batch=1, vision_batch=1, prefill_chunk=max(1, chosen.prefill_chunk // 4))
         try:
-            yield from ground(self.mllm, clip, expression, settings.grounding)
+            yield from ground(self.mllm, clip, expression, chosen)
         finally:
             for name, count in asdict(self.mllm.counters).items():
                 state.counters[name] = state.counters.get(name, 0) + count - before[name]
+
+    def _candidates(self, grounding: Grounding, settings: Settings, state: ClipState) -> Iterator[Event]:
+        """The scored candidates, with ids that no other object of the clip has."""
+        from decaf_gui.tracking import candidates
+
+        for event in candidates(state.features, grounding.frames, grounding.maps, settings.tracking):
+            if isinstance(event, TrackletsReady):
+                event = TrackletsReady(self._numbered(event.tracklets, state))
+            yield event
+
+    def _propagate(self, found: Sequence[Tracklet], state: ClipState) -> Iterator[Event]:
+        from decaf_gui.tracking import propagate
+
+        for tracklet in found:  # what a try without enough memory left
+            state.session.remove(tracklet.id)
+        yield from propagate(state.session, found)
 
     def prompt(
         self,
@@ -188,6 +208,67 @@ class Engine:
             _check_frame(clip, frame)
         return self.state(clip).session.track(object_ids, start, stop)
 
+    def decode(self, clip: Clip, object_id: int, given: Prompt) -> Prompted:
+        """The mask that a prompt gives by itself, from its points and the base that they correct.
+
+        No state is read or changed: the same prompt gives the same mask at any time. Raises BadInput as `prompt` does.
+        """
+        _check_prompt(clip, given)
+        return self.state(clip).session.decode(object_id, given)
+
+    def tracking(
+        self, clip: Clip, prompts: Mapping[int, Sequence[Prompt]], sweeps: Sequence[tuple[int, int]]
+    ) -> Tracking:
+        """Tracking that depends on nothing but `prompts` (by object) and `sweeps`, (start, stop) both included.
+
+        Iterate it for events; between two of them objects can leave it. It begins nothing that `track` would go on
+        with. Raises BadInput for frames outside of the clip.
+        """
+        from decaf_gui.tracking import Tracking
+
+        for given in (given for listed in prompts.values() for given in listed):
+            _check_prompt(clip, given)
+        for frame in (frame for sweep in sweeps for frame in sweep):
+            _check_frame(clip, frame)
+        return Tracking(self.state(clip).features, prompts, sweeps)
+
+    def look(self, clip: Clip, frame: int) -> None:
+        """Encodes a frame, so that the first click on it is answered at once."""
+        _check_frame(clip, frame)
+        self.state(clip).features.prepare([frame])
+
+    def sparing(self, stage: Callable[[], Iterator[Result]]) -> Iterator[Result | Stage]:
+        """Runs a stage of work; when memory runs out, once more from its start, caches empty and batches small.
+
+        `stage` begins it. Raises OutOfMemory when that is not enough either.
+        """
+        try:
+            yield from stage()
+            return
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            log.warning("out of memory on %s, trying again with less: %s", self.device, error)
+        self.economise()  # not while the error is handled: its traceback holds the stage's tensors
+        yield Stage("memory", 0, 0, f"out of memory on {self.device}: trying again with less")
+        try:
+            yield from stage()
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            message = f"Out of memory on {self.device}, even with small batches: {ADVICE}"
+            raise OutOfMemory(message) from error
+
+    def economise(self) -> None:
+        """Drops what is cached (models, prompts and tracking stay) and works in small batches from now on."""
+        self._sparing = True
+        for state in self._clips.values():
+            state.features.drop()
+            state.features.sparing = True
+        if self._mllm is not None:
+            self._mllm.prefixes.device_bytes //= 2
+            self._mllm.free()
+
     def forget(self, clip: Clip, object_id: int) -> None:
         """Removes an object and all its prompts."""
         self.state(clip).session.remove(object_id)
@@ -206,6 +287,7 @@ class Engine:
         if key not in self._clips:
             memory = self.settings.memory
             store = FeatureStore(self.sam, clip, memory.features_device_bytes, memory.features_host_bytes)
+            store.sparing = self._sparing
             self._clips[key] = ClipState(store, Session(store))
             while len(self._clips) > OPEN_CLIPS:
                 self._clips.popitem(last=False)
@@ -214,21 +296,33 @@ class Engine:
         self._clips.move_to_end(key)
         return state
 
-    def _load(self) -> Iterator[Event]:
-        """Both models and their provenance, with an event before each wait."""
-        yield Stage("load", 0, 2, self.mllm_card.title)
-        _ = self.mllm
-        yield Stage("load", 1, 2, self.sam_card.title)
-        _ = self.sam
-        if not self._provenance:
-            models = {"mllm": self.mllm_card, "sam": self.sam_card}
-            self._provenance = {
-                "program": f"decaf-gui {__version__}",
-                "device": self.device,
-                "notice": self.notice,
-                **{kind: _model_provenance(card) for kind, card in models.items()},
-            }
-        yield Stage("load", 2, 2)
+    def load(self, *, mllm: bool = True) -> Iterator[Stage]:
+        """Both models (or SAM2 alone), with an event before each wait; nothing where they are there already."""
+        if self._sam is not None and (self._mllm is not None or not mllm):
+            return
+        steps = [("transformers", self._import_mllm), (self.mllm_card.title, lambda: self.mllm)] if mllm else []
+        steps.append((self.sam_card.title, lambda: self.sam))
+        for done, (name, step) in enumerate(steps):
+            yield Stage("load", done, len(steps), name)
+            step()
+        yield Stage("load", len(steps), len(steps))
+
+    @staticmethod
+    def _import_mllm() -> None:
+        import_module("decaf_gui.grounding.mllm")
+
+    def provenance(self, kinds: Sequence[Kind] = ("mllm", "sam")) -> dict[str, Any]:
+        """What made results: program, device, what must be said of them, and the models of these kinds."""
+        cards = {"mllm": self.mllm_card, "sam": self.sam_card}
+        for kind in kinds:
+            if kind not in self._provenance:
+                self._provenance[kind] = _model_provenance(cards[kind])
+        return {
+            "program": f"decaf-gui {__version__}",
+            "device": self.device,
+            "notice": _notes(cards[kind] for kind in kinds),
+            **{kind: self._provenance[kind] for kind in kinds},
+        }
 
     def _resolved(self, settings: Settings) -> Settings:
         """The settings with the model card's input where they leave it open."""
@@ -268,6 +362,20 @@ def choose_device(name: str) -> str:
     return name
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that the device, or the machine, has no memory left."""
+    names = {kind.__name__ for kind in type(error).__mro__}
+    if names & {"OutOfMemoryError", "MemoryError"}:
+        return True
+    said = str(error).lower()
+    return isinstance(error, RuntimeError) and ("out of memory" in said or "can't allocate memory" in said)
+
+
+def _notes(cards: Iterable[ModelCard]) -> str:
+    """What must be said of models, each sentence once."""
+    return " ".join(dict.fromkeys(card.note for card in cards if card.note))
+
+
 def _model_provenance(card: ModelCard) -> dict[str, Any]:
     path = source_of(card)
     return {"id": card.id, "revision": revision_of(path), "weights": weights_hash(path)}
@@ -286,5 +394,6 @@ def _check_prompt(clip: Clip, given: Prompt) -> None:
             raise BadInput(f"The point ({x:g}, {y:g}) lies outside of the {width}x{height} frame.")
     if given.box is not None and not (given.box[0] < given.box[2] and given.box[1] < given.box[3]):
         raise BadInput(f"The box {given.box} is empty: give (x0, y0, x1, y1) with x0 < x1 and y0 < y1.")
-    if given.mask is not None and given.mask.shape != clip.size:
-        raise BadInput(f"The mask is {given.mask.shape}, the clip {clip.size}: resize it.")
+    for mask in (given.mask, given.base):
+        if mask is not None and mask.shape != clip.size:
+            raise BadInput(f"The mask is {mask.shape}, the clip {clip.size}: resize it.")

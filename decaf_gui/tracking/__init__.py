@@ -11,15 +11,26 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from decaf_gui.tracking.checkpoints import load_sam
     from decaf_gui.tracking.features import FeatureStore
+    from decaf_gui.tracking.planned import Tracking
     from decaf_gui.tracking.propose import candidates, propagate, propose_tracklets
     from decaf_gui.tracking.session import Session
     from decaf_gui.tracking.settings import TrackingSettings
 
-__all__ = ["FeatureStore", "Session", "TrackingSettings", "candidates", "load_sam", "propagate", "propose_tracklets"]
+__all__ = [
+    "FeatureStore",
+    "Session",
+    "Tracking",
+    "TrackingSettings",
+    "candidates",
+    "load_sam",
+    "propagate",
+    "propose_tracklets",
+]
 
 _HOMES = {
     "FeatureStore": "features",
     "Session": "session",
+    "Tracking": "planned",
     "TrackingSettings": "settings",
     "candidates": "propose",
     "load_sam": "checkpoints",

@@ -78,12 +78,13 @@ class FeatureStore:
     """Encodes frames when first asked for. Least recently used ones leave the device for host memory, then go.
 
     `device_bytes` and `host_bytes` are budgets; on the CPU both are one. Pinned frames stay. `encoded` counts
-    the frames that went through the image encoder.
+    the frames that went through the image encoder. While `sparing`, everything is done in small batches.
     """
 
     def __init__(self, model: Any, source: FrameSource, device_bytes: int = 2 * GIB, host_bytes: int = 4 * GIB) -> None:
         self.model, self.source = model, source
         self.encoded = 0
+        self.sparing = False
         self._budget = {"device": device_bytes, "host": host_bytes}
         if self.device.type == "cpu":
             self._budget = {"device": device_bytes + host_bytes, "host": 0}
@@ -101,6 +102,12 @@ class FeatureStore:
     def pin(self, frames: Iterable[int]) -> None:
         """From now on these frames stay (and only these)."""
         self._pinned = frozenset(frames)
+
+    def drop(self) -> None:
+        """Lets all features go, pinned ones, too; they are made anew when they are asked for."""
+        for place, kept in self._kept.items():
+            kept.clear()
+            self._used[place] = 0
 
     def prepare(self, frames: Sequence[int]) -> None:
         """Encodes the first of `frames` if that is missing, and with it the ones that are asked for next.
@@ -139,7 +146,7 @@ class FeatureStore:
 
     def _ahead(self) -> int:
         """How many frames go through the encoder at a time."""
-        if self.model.image_size > SMALL_SIDE:
+        if self.sparing or self.model.image_size > SMALL_SIDE:
             return 1
         each = next((_bytes(levels) for kept in self._kept.values() for levels in kept.values()), 0)
         if not each:

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import Any
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
@@ -31,6 +31,9 @@ WINDOW = 16
 attention looks 6 frames back and 15 for object pointers, and a reverse sweep reads what a forward one left."""
 POINT_BATCH = OBJECT_BATCH = 32
 """Points and objects that go through the model at a time."""
+SPARING_BATCH = 4
+"""The same where memory has run out once."""
+Item = TypeVar("Item")
 Output = dict[str, Any]
 """One object on one frame: pred_masks (1, 1, h, w) logits, obj_ptr, object_score_logits, maskmem_features, iou."""
 
@@ -97,7 +100,8 @@ class Session:
         """Replaces what an object was prompted with on a frame; the frame becomes a conditioning frame.
 
         On a frame that was tracked before, points correct the tracked mask (memory and its logits are read);
-        elsewhere they start from nothing. All points of a frame are decoded together.
+        elsewhere they start from nothing. Points with a base correct that, and read nothing else: their mask is the
+        same whatever was tracked. All points of a frame are decoded together.
         """
         index = self._at(given.frame)
         thing = self.objects.setdefault(object_id, TrackedObject())
@@ -108,16 +112,24 @@ class Session:
         out = self._decode_prompt(thing, index, given)
         thing.cond[index] = out
         self._touch(thing)
+        return self._prompted(object_id, given.frame, out)
+
+    def _prompted(self, object_id: int, frame: int, out: Output) -> Prompted:
         rle = self._encode_masks(out["pred_masks"])[0]
-        return Prompted(object_id, given.frame, rle, float(out["iou"]), float(out["object_score_logits"]))
+        return Prompted(object_id, frame, rle, float(out["iou"]), float(out["object_score_logits"]))
+
+    @torch.inference_mode()
+    def decode(self, object_id: int, given: Prompt) -> Prompted:
+        """The mask that a prompt gives by itself; no object's state is read or changed."""
+        out = self._decode_alone(self._at(given.frame), given)
+        return self._prompted(object_id, given.frame, out)
 
     @torch.inference_mode()
     def prompt_masks(self, frame: int, masks: Mapping[int, Rle]) -> None:
         """Begins objects that have no prompt yet with their masks on one frame: `prompt` for many at a time."""
         index = self._at(frame)
         ids = list(masks)
-        for start in range(0, len(ids), OBJECT_BATCH):
-            part = ids[start : start + OBJECT_BATCH]
+        for part in self._batches(ids, OBJECT_BATCH):
             dense = [masks[i].dense() for i in part]
             given = torch.cat([self._mask_input(mask) for mask in dense])
             joined = self._step(index, len(part), {}, mask=given, initial=True)
@@ -158,8 +170,7 @@ class Session:
         """
         rles: list[Rle] = []
         ious: list[float] = []
-        for start in range(0, len(points), POINT_BATCH):
-            part = points[start : start + POINT_BATCH]
+        for part in self._batches(points, POINT_BATCH):
             coords = self._scaled([(x, y) for x, y in part])[:, None]
             labels = torch.ones(len(part), 1, dtype=torch.int32, device=self.store.device)
             inputs = {"point_coords": coords, "point_labels": labels}
@@ -172,15 +183,29 @@ class Session:
         before = thing.before[index]
         if given.mask is not None:
             return self._step(index, 1, thing.bank(), mask=self._mask_input(given.mask), initial=before is None)
-        inputs = self._point_input(given.points, given.box)
         others = {i: out for i, out in thing.cond.items() if i != index}
-        if before is None or not others:  # nothing to correct, or what it was tracked from is gone
-            return self._step(index, 1, {}, points=inputs, initial=True)
+        if given.base is not None or before is None or not others:  # what it was tracked from may be gone
+            return self._decode_alone(index, given)
+        inputs = self._point_input(given.points, given.box)
         bank = {"cond_frame_outputs": others, "non_cond_frame_outputs": thing.recent}
         self._encode_pending([thing])
         previous = before["pred_masks"].clamp(-32.0, 32.0)
         reverse = thing.tracked.get(index, False)
         return self._step(index, 1, bank, points=inputs, initial=False, reverse=reverse, previous=previous)
+
+    def _decode_alone(self, index: int, given: Prompt) -> Output:
+        """A prompt without any memory: points correct their base, where they have one."""
+        if given.mask is not None:
+            return self._step(index, 1, {}, mask=self._mask_input(given.mask), initial=True)
+        inputs = self._point_input(given.points, given.box)
+        previous = None if given.base is None else self._logits(given.base)
+        return self._step(index, 1, {}, points=inputs, initial=True, previous=previous)
+
+    def _logits(self, mask: NDArray[np.bool_]) -> Tensor:
+        """A mask as SAM2 would have predicted it (1, 1, h, w): 10 inside, -10 outside, as the package writes masks."""
+        side = self.model.image_size // 4
+        large = self._mask_input(mask) * 20.0 - 10.0
+        return functional.interpolate(large, size=(side, side), mode="bilinear", align_corners=False, antialias=True)
 
     def _point_input(self, points: Sequence[Point], box: tuple[float, float, float, float] | None) -> dict[str, Tensor]:
         """Box corners first (labels 2 and 3), then clicks (1 positive, 0 negative), in model pixels."""
@@ -257,8 +282,7 @@ class Session:
 
         ordered = sorted(object_ids, key=signature)
         outputs: dict[int, Output] = {}
-        for start in range(0, len(ordered), OBJECT_BATCH):
-            batch = ordered[start : start + OBJECT_BATCH]
+        for batch in self._batches(ordered, OBJECT_BATCH):
             groups = [tuple(members) for _, members in groupby(batch, signature)]
             joined = self._step_on(index, groups, reverse)
             for row, object_id in enumerate(batch):
@@ -386,8 +410,8 @@ class Session:
                 if out["maskmem_features"] is None:
                     pending[index].append(out)
         for index, outs in pending.items():
-            for start in range(0, len(outs), OBJECT_BATCH):
-                self._encode_outputs(index, outs[start : start + OBJECT_BATCH])
+            for part in self._batches(outs, OBJECT_BATCH):
+                self._encode_outputs(index, part)
 
     def _encode_outputs(self, index: int, outs: Sequence[Output]) -> None:
         side = self.model.image_size
@@ -417,6 +441,11 @@ class Session:
             else:  # interpolation makes nothing positive
                 rles.append(Rle.empty(self.size))
         return rles
+
+    def _batches(self, items: Sequence[Item], most: int) -> Iterator[Sequence[Item]]:
+        """What goes through the model together: `most` at a time, fewer where memory has run out."""
+        step = min(most, SPARING_BATCH) if self.store.sparing else most
+        return (items[start : start + step] for start in range(0, len(items), step))
 
     def _touch(self, thing: TrackedObject) -> None:
         self._revisions += 1

@@ -445,11 +445,36 @@ def set_prompt(project: Project, object_id: int, frame: int, points: Sequence[Po
     _check_frames(project, object_id, [frame])
     _check_locked(project, object_id, [frame])
     if points or box is not None:
-        given = tuple((float(x), float(y), bool(positive)) for x, y, positive in points)
-        draft.put(PromptRow(object_id, frame, given, box))
+        draft.put(prompt_row(project, object_id, frame, points, box))
     else:
         draft.drop(PromptRow, object_id, frame)
     return draft.edit(f"prompt {row.name} on frame {frame}")
+
+
+def remove_prompt(project: Project, object_id: int, frame: int) -> Edit:
+    """Takes the prompt of a frame back: the mask that it corrected is there again, or none if there was none."""
+    row, prompt = project.need(ObjectRow, object_id), project.need(PromptRow, object_id, frame)
+    _check_locked(project, object_id, [frame])
+    draft = Draft(project)
+    draft.drop(PromptRow, object_id, frame)
+    if prompt.base is None:
+        draft.drop(MaskRow, object_id, frame)
+    else:
+        draft.put(MaskRow(object_id, frame, prompt.base, _provenance(draft, "tracked", "{}")))
+    _mark(draft, object_id, frame, reviewed=False, absent=False)
+    return draft.edit(f"remove the prompt of {row.name} on frame {frame}")
+
+
+def prompt_row(
+    project: Project, object_id: int, frame: int, points: Sequence[Point], box: Box | None = None
+) -> PromptRow:
+    """All points of a frame as one prompt. Without a box they correct the mask that was there before the first."""
+    given = tuple((float(x), float(y), bool(positive)) for x, y, positive in points)
+    before, mask = project.find(PromptRow, object_id, frame), project.find(MaskRow, object_id, frame)
+    base = None if mask is None or Rle(project.clip_of(object_id).size, mask.counts).area == 0 else mask.counts
+    if before is not None:
+        base = before.base
+    return PromptRow(object_id, frame, given, box, None if box is not None else base)
 
 
 @dataclass(frozen=True, slots=True)
@@ -472,10 +497,13 @@ def replace_masks(
     """Masks of a span, with where they come from; with the `prompt` that they answer, if a click made them.
 
     Locked frames must not be among them. A person's word that the object is absent there, or that a frame was
-    reviewed, goes with the mask that it was said of.
+    reviewed, goes with the mask that it was said of; so do prompts where masks were drawn or imported.
     """
     row, draft = project.need(ObjectRow, object_id), Draft(project)
     _put_masks(draft, object_id, masks, _provenance(draft, origin, details))
+    if origin in ("drawn", "imported"):
+        for frame in masks:
+            draft.drop(PromptRow, object_id, frame)
     if prompt is not None:
         if prompt.object != object_id:
             raise BadInput("The prompt belongs to another object.")
@@ -525,6 +553,7 @@ def copy_mask(project: Project, object_id: int, source: int, target: int) -> Edi
     _check_locked(project, object_id, [target])
     made = _provenance(draft, "drawn", f'{{"copied_from_frame": {source}}}')
     draft.put(MaskRow(object_id, target, mask.counts, made))
+    draft.drop(PromptRow, object_id, target)
     _mark(draft, object_id, target, reviewed=False, absent=False)
     return draft.edit(f"copy mask of {row.name} from frame {source} to {target}")
 

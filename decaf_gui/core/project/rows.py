@@ -23,6 +23,8 @@ from decaf_gui.core.masks import Masks, Rle
 Key = tuple[int | str, ...]
 State = Literal["open", "accepted", "rejected"]
 Origin = Literal["proposed", "tracked", "corrected", "drawn", "imported"]
+PERSONAL: frozenset[Origin] = frozenset(("corrected", "drawn"))
+"""Masks of these origins are a person's word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,13 +155,18 @@ class ProvenanceRow(Row):
 
 @dataclass(frozen=True, slots=True)
 class PromptRow(Row):
-    """What SAM2 was told of an object on a frame: points (x, y, positive) and a box, in source pixels."""
+    """What SAM2 was told of an object on a frame: points (x, y, positive) and a box, in source pixels.
+
+    `base` (RLE counts) is the mask that they correct, as it was before the first of them: so the same prompt gives the
+    same mask in any state of the program.
+    """
 
     KEY: ClassVar[tuple[str, ...]] = ("object", "frame")
     object: int
     frame: int
     points: tuple[Point, ...] = ()
     box: Box | None = None
+    base: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,6 +332,18 @@ class Project:
         """The frames on which an object must not change."""
         rows = self.rows(MarkRow).items()
         return frozenset(row.frame for (owner, _), row in rows if owner == object_id and row.locked)
+
+    def spoken(self, object_id: int) -> frozenset[int]:
+        """The frames on which a person has said what an object is: locked, absent, prompted, drawn or corrected.
+
+        Tracking leaves them as they are.
+        """
+        marks, prompts, masks = self.rows(MarkRow), self.rows(PromptRow), self.rows(MaskRow)
+        own = {row.id for row in self.rows(ProvenanceRow).values() if row.origin in PERSONAL}
+        found = {frame for (owner, frame), row in marks.items() if owner == object_id and (row.locked or row.absent)}
+        found |= {frame for owner, frame in prompts if owner == object_id}
+        found |= {frame for (owner, frame), row in masks.items() if owner == object_id and row.provenance in own}
+        return frozenset(int(frame) for frame in found)
 
 
 def pack_maps(maps: Mapping[str, NDArray[np.float32]]) -> bytes:

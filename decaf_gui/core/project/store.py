@@ -11,7 +11,7 @@ import os
 import shutil
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
 from importlib import metadata
@@ -23,12 +23,23 @@ from decaf_gui.core.errors import BadInput, DecafError
 from decaf_gui.core.masks import Rle
 from decaf_gui.core.project.edits import Edit, NewMask
 from decaf_gui.core.project.locking import Lock
-from decaf_gui.core.project.rows import NAMES, REFERENCES, TABLES, Change, ClipRow, MaskRow, ObjectRow, Project, Row
+from decaf_gui.core.project.rows import (
+    NAMES,
+    REFERENCES,
+    TABLES,
+    Change,
+    ClipRow,
+    MaskRow,
+    ObjectRow,
+    Project,
+    PromptRow,
+    Row,
+)
 
 SUFFIX = ".decaf"
 APPLICATION = 0x44434146
 """SQLite's application id of our files ("DCAF")."""
-VERSION = 1
+VERSION = 2
 REFERENCED = frozenset(target for targets in REFERENCES.values() for target in targets.values())
 """Tables whose rows others name."""
 LARGEST_VALUE = 256 << 20
@@ -142,11 +153,11 @@ class Store:
 
     # --- edits ---------------------------------------------------------------------------------------------
 
-    def do(self, edit: Edit, *, finishes: int | None = None) -> Project:
+    def do(self, edit: Edit, *, finishes: int | None = None, of: Iterable[int] = ()) -> Project:
         """Applies and stores an edit, all of it or nothing: the project after it. It is safe when this returns.
 
-        `finishes` names the tracking job whose journal the edit replaces. Raises BadInput when the edit does not fit
-        or the file is read-only.
+        `finishes` names the tracking job whose journal the edit replaces: all of it, or only what it found `of` some
+        objects. Raises BadInput when the edit does not fit or the file is read-only.
         """
         if self.read_only:
             raise BadInput(f"{self.path} is open read-only: {self.note or 'open it for writing first.'}")
@@ -158,7 +169,7 @@ class Store:
             for change in edit.changes:
                 _store(self._connection, change)
             if finishes is not None:
-                self._connection.execute("DELETE FROM journal WHERE job = ?", (finishes,))
+                self._forget(finishes, of)
         self.project = project
         return project
 
@@ -187,9 +198,16 @@ class Store:
                 found[frame] = NewMask(Rle.checked(clip.size, bytes(counts)), iou, present)
         return [Pending(job, details, masks) for job, (details, masks) in jobs.items()]
 
-    def drop_pending(self, job: int) -> None:
-        """Forgets what a tracking job left."""
+    def drop_pending(self, job: int, of: Iterable[int] = ()) -> None:
+        """Forgets what a tracking job left: all of it, or only what it found `of` some objects."""
         with self._transaction():
+            self._forget(job, of)
+
+    def _forget(self, job: int, of: Iterable[int]) -> None:
+        things = list(of)
+        for thing in things:
+            self._connection.execute("DELETE FROM journal WHERE job = ? AND object = ?", (job, thing))
+        if not things:
             self._connection.execute("DELETE FROM journal WHERE job = ?", (job,))
 
     def new_job(self) -> int:
@@ -268,8 +286,13 @@ def _build(connection: sqlite3.Connection) -> None:
         connection.execute(f"PRAGMA user_version = {VERSION}")
 
 
-MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {}
-"""From a version to the next: none yet, this is the first."""
+def _add_prompt_base(connection: sqlite3.Connection) -> None:
+    """2: prompts keep the mask that they correct."""
+    connection.execute('ALTER TABLE "prompt" ADD COLUMN "base" BLOB')
+
+
+MIGRATIONS: dict[int, Callable[[sqlite3.Connection], object]] = {1: _add_prompt_base}
+"""From a version to the next."""
 
 
 def migrate(path: Path, version: int) -> Path:
@@ -377,6 +400,9 @@ def _check_rows(project: Project) -> None:
         Rle.checked(clip.size, row.counts)
         if not 0 <= row.frame < clip.frames:
             raise ValueError(f"object {row.object} has a mask on frame {row.frame} of {clip.frames}")
+    for prompt in project.rows(PromptRow).values():
+        if prompt.base is not None:
+            Rle.checked(project.clip_of(prompt.object).size, prompt.base)
 
 
 # --- opening ------------------------------------------------------------------------------------------------

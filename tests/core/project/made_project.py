@@ -112,6 +112,7 @@ def random_edit(project: Project, rng: np.random.Generator) -> edits.Edit | None
             f'{{"seed": {seed}}}',
             prompt if flag else None,
         ),
+        lambda: edits.remove_prompt(project, thing, frame),
         lambda: edits.delete_masks(project, thing, frames()),
         lambda: edits.copy_mask(project, thing, frame, (frame + 1) % COUNT),
         lambda: edits.mark_absent(project, thing, frames()),

@@ -16,7 +16,7 @@ from made_project import COUNT, SIZE, applied, mask, masks_of, random_edit, star
 
 from decaf_gui.core.errors import BadInput
 from decaf_gui.core.project import edits, store
-from decaf_gui.core.project.rows import TABLES, ClipRow, MaskRow, ObjectRow, unpack_maps, unpack_masks
+from decaf_gui.core.project.rows import TABLES, ClipRow, MaskRow, ObjectRow, PromptRow, unpack_maps, unpack_masks
 from decaf_gui.core.project.store import Store
 
 
@@ -279,16 +279,40 @@ def test_creating_over_a_file_or_nowhere_is_refused(path, tmp_path):
 
 
 def test_an_older_file_is_backed_up_and_migrated(path, monkeypatch):
-    monkeypatch.setattr(store, "VERSION", 2)
-    monkeypatch.setitem(
-        store.MIGRATIONS, 1, lambda connection: connection.execute("UPDATE object SET name = name || '!'")
-    )
+    monkeypatch.setattr(store, "VERSION", store.VERSION + 1)
+    step = "UPDATE object SET name = name || '!'"
+    monkeypatch.setitem(store.MIGRATIONS, store.VERSION - 1, lambda connection: connection.execute(step))
     before = path.read_bytes()
     with pytest.raises(BadInput, match="older program"):
         Store.open(path, read_only=True)
     with Store.open(path) as migrated:
         assert migrated.project.need(ObjectRow, 1).name == "dog 1!"
-    assert (path.parent / "work.version1.decaf").read_bytes() == before
+    assert (path.parent / f"work.version{store.VERSION - 1}.decaf").read_bytes() == before
+
+
+def test_a_file_of_the_first_version_opens(path):
+    with Store.open(path) as made:
+        made.do(edits.set_prompt(made.project, 1, 3, ((1.0, 2.0, True),)))
+    with sqlite3.connect(path) as old:  # as it was: prompts did not keep what they correct
+        old.execute('ALTER TABLE "prompt" DROP COLUMN "base"')
+        old.execute("PRAGMA user_version = 1")
+    old.close()
+    with Store.open(path) as migrated:
+        row = migrated.project.need(PromptRow, 1, 3)
+        assert (row.points, row.base) == (((1.0, 2.0, True),), None)
+        migrated.do(edits.set_prompt(migrated.project, 1, 4, ((1.0, 2.0, True),)))
+    with Store.open(path) as again:
+        assert again.project.need(PromptRow, 1, 4).base == again.project.need(MaskRow, 1, 4).counts
+
+
+def test_a_prompt_whose_base_is_no_mask_of_the_clip_is_refused(path):
+    with Store.open(path) as made:
+        made.do(edits.set_prompt(made.project, 1, 3, ((1.0, 2.0, True),)))
+    with sqlite3.connect(path) as broken:
+        broken.execute('UPDATE "prompt" SET base = ?', (b"~~~~",))
+    broken.close()
+    with pytest.raises(BadInput, match="damaged"):
+        Store.open(path)
 
 
 def test_a_migration_that_fails_changes_nothing(path, monkeypatch):
@@ -296,8 +320,8 @@ def test_a_migration_that_fails_changes_nothing(path, monkeypatch):
         connection.execute("UPDATE object SET name = 'half'")
         raise sqlite3.OperationalError("the disk is full")
 
-    monkeypatch.setattr(store, "VERSION", 2)
-    monkeypatch.setitem(store.MIGRATIONS, 1, broken)
+    monkeypatch.setattr(store, "VERSION", store.VERSION + 1)
+    monkeypatch.setitem(store.MIGRATIONS, store.VERSION - 1, broken)
     with pytest.raises(BadInput, match="disk is full"):
         Store.open(path)
     monkeypatch.undo()

@@ -1,0 +1,81 @@
+"""What the worker thread owns: the engine, made when it is first needed, and the clips that it reads."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from decaf_gui.core.clip import Clip
+from decaf_gui.core.events import Stage
+from decaf_gui.pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    from decaf_gui.pipeline.engine import Engine
+
+OPEN_CLIPS = 2
+CLIP_BYTES = 128 << 20
+"""Decoded frames that the worker keeps of a clip; the window has its own, so that neither disturbs the other."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineChoice:
+    """Which models, where, and with which settings."""
+
+    mllm: str = "demo"
+    sam: str = "demo"
+    device: str = "auto"
+    settings: Settings = field(default_factory=Settings)
+
+
+def make_engine(choice: EngineChoice) -> Engine:
+    """The engine of a choice. Raises BadInput for unknown models or devices."""
+    from decaf_gui.pipeline.engine import Engine
+
+    return Engine(choice.mllm, choice.sam, choice.device, settings=choice.settings)
+
+
+class Tools:
+    """An engine and open clips for one thread."""
+
+    def __init__(self, choice: EngineChoice, make: Callable[[EngineChoice], Engine] = make_engine) -> None:
+        self._choice, self._make = choice, make
+        self._engine: Engine | None = None
+        self._clips: OrderedDict[Path, Clip] = OrderedDict()
+
+    @property
+    def engine(self) -> Engine:
+        """The engine; `ready` makes it with progress."""
+        if self._engine is None:
+            self._engine = self._make(self._choice)
+        return self._engine
+
+    def use(self, choice: EngineChoice) -> None:
+        """From now on another engine; the present one and all its memory go."""
+        if choice != self._choice:
+            self._choice, self._engine = choice, None
+
+    def ready(self, *, mllm: bool) -> Iterator[Stage]:
+        """Loads what is not there yet: both models, or SAM2 alone."""
+        if self._engine is None:
+            yield Stage("load", 0, 0, "torch")
+        yield from self.engine.load(mllm=mllm)
+
+    def clip(self, path: Path) -> Clip:
+        """The clip of a path, opened when it is not. Raises BadInput as `Clip.open` does."""
+        if path not in self._clips:
+            self._clips[path] = Clip.open(path, cache_bytes=CLIP_BYTES)
+            while len(self._clips) > OPEN_CLIPS:
+                _, oldest = self._clips.popitem(last=False)
+                oldest.close()
+        self._clips.move_to_end(path)
+        return self._clips[path]
+
+    def close(self) -> None:
+        """Lets go of everything."""
+        self._engine = None
+        for clip in self._clips.values():
+            clip.close()
+        self._clips.clear()

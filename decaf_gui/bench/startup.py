@@ -20,8 +20,8 @@ COMMAND = [sys.executable, "-m", "decaf_gui.cli"]
 IMPORTS = ("torch", "torchvision", "transformers", "decaf_gui.grounding.mllm", "decaf_gui.tracking.session")
 STEPS = {
     "first line": "loading",
-    "models begin to load": "load 0/2",
-    "models are loaded": "load 2/2",
+    "models begin to load": "load 0/3",
+    "models are loaded": "load 3/3",
     "attention is there": "candidates 0/",
     "candidates are there": "tracking",
 }

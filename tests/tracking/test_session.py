@@ -12,9 +12,11 @@ from tiny_sam import blob_clip, tiny_base, tiny_predictor
 
 from decaf_gui.core.entities import Prompt
 from decaf_gui.core.errors import BadInput
+from decaf_gui.core.events import FrameTracked
 from decaf_gui.core.masks import Rle
 from decaf_gui.tracking import features
 from decaf_gui.tracking.features import FeatureStore, preprocess
+from decaf_gui.tracking.planned import Tracking
 from decaf_gui.tracking.session import WINDOW, Session
 
 COUNT = 10
@@ -428,3 +430,68 @@ def test_small_holes_are_filled_and_large_ones_stay():
     filled = fill_holes(logits, 8)
     assert (filled[3:5, 3:5] > 0).all()
     assert (filled[10:14, 10:14] < 0).all()
+
+
+@pytest.mark.usefixtures("one_frame_at_a_time")
+class TestDecoding:
+    """A prompt by itself, against the predictor's first prompt on a frame that was never tracked."""
+
+    @pytest.mark.parametrize("points", [CIRCLE, SQUARE])
+    def test_points_alone(self, clip, base, tmp_path, points):
+        prompt = Prompt(3, points)
+        found = Session(FeatureStore(base, clip)).decode(1, prompt)
+        expected = Reference(clip, tmp_path).prompt(1, prompt)
+        assert np.array_equal(found.mask, (expected > 0).numpy())
+
+    @pytest.mark.parametrize("points", [CIRCLE, SQUARE])
+    def test_points_correct_their_base(self, clip, base, tmp_path, points):
+        reference = Reference(clip, tmp_path)
+        reference.prompt(1, Prompt(3, mask=square_mask()))
+        expected = reference.prompt(1, Prompt(3, points))  # sees the mask before it as logits
+        found = Session(FeatureStore(base, clip)).decode(1, Prompt(3, points, base=square_mask()))
+        assert np.array_equal(found.mask, (expected > 0).numpy())
+        alone = Session(FeatureStore(base, clip)).decode(1, Prompt(3, points))
+        assert not np.array_equal(found.mask, alone.mask), "the base was not read"
+
+    def test_it_reads_and_leaves_no_state(self, clip, base):
+        session = Session(FeatureStore(base, clip))
+        prompt = Prompt(4, CIRCLE, base=square_mask())
+        first = session.decode(1, prompt)
+        assert not session.objects
+        session.prompt(1, Prompt(0, CIRCLE))
+        list(session.track([1], 0, COUNT - 1))
+        before = dict(session.objects[1].masks)
+        assert session.decode(1, prompt) == first
+        assert session.objects[1].masks == before
+        assert session.prompt(1, prompt) == first, "as a prompt of the object it gives another mask"
+        mask = session.decode(2, Prompt(0, mask=square_mask()))
+        assert mask.rle.area > 0
+
+
+def test_planned_tracking_is_what_a_fresh_session_tracks(clip, base):
+    prompts = {1: (Prompt(2, CIRCLE), Prompt(6, SQUARE, base=square_mask())), 2: (Prompt(4, mask=square_mask()),)}
+    store = FeatureStore(base, clip)
+    events = [e for e in Tracking(store, prompts, ((2, 9), (6, 0))) if isinstance(e, FrameTracked)]
+    session = Session(store)
+    for thing, given in prompts.items():
+        for prompt in given:
+            session.prompt(thing, prompt)
+    assert events == [*session.track([1, 2], 2, 9), *session.track([1, 2], 6, 0)]
+
+
+def test_an_object_leaves_planned_tracking_at_any_time(clip, base):
+    prompts = {thing: (Prompt(0, CIRCLE),) for thing in (1, 2, 3)}
+    tracking = Tracking(FeatureStore(base, clip), prompts, ((0, 5), (5, 0)))
+    next(tracking)
+    tracking.leave(3)
+    seen = []
+    for event in tracking:
+        if isinstance(event, FrameTracked):
+            seen.append((event.frame, set(event.masks)))
+            if event.frame == 2 and len(seen) < 6:
+                tracking.leave(2)
+    assert seen[:4] == [(0, {1, 2}), (1, {1, 2}), (2, {1, 2}), (3, {1})]
+    assert {1} in [things for _, things in seen[6:]]
+    tracking.leave(1)
+    tracking.close()
+    assert list(tracking) == []

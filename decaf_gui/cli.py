@@ -152,6 +152,19 @@ def project_compact(file: ProjectFile, as_json: Json = False) -> None:
     compact_project(file, as_json=as_json)
 
 
+@project_app.command("relink")
+def project_relink(
+    file: ProjectFile,
+    clip: Annotated[int, typer.Argument(help="The clip's id, as `project show` lists it.")],
+    media: Annotated[Path, typer.Argument(help="Where the video or folder lies now.")],
+    as_json: Json = False,
+) -> None:
+    """Say where a clip lies now."""
+    from decaf_gui.project_commands import relink_project
+
+    relink_project(file, clip, media, as_json=as_json)
+
+
 @app.command()
 def export(
     file: ProjectFile,
@@ -211,7 +224,9 @@ def doctor(as_json: Json = False) -> None:
 def bench(
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[NAME]...", help="rollout, grounding, tracking, click, decode, memory, startup."),
+        typer.Argument(
+            metavar="[NAME]...", help="rollout, grounding, tracking, click, worker, decode, memory, annotator, startup."
+        ),
     ] = None,
     paper_size: Annotated[
         bool, typer.Option("--paper-size", help="The paper's models and sizes, random weights; needs CUDA.")
@@ -223,7 +238,7 @@ def bench(
     device: Device = "cpu",
     as_json: Json = False,
 ) -> None:
-    """Measure how fast this is, as ratios in one run. Without names: everything, about 12 minutes on two cores."""
+    """Measure how fast this is, as ratios in one run. Without names: everything, about 20 minutes on two cores."""
     from decaf_gui import commands
     from decaf_gui.bench.results import Options
 

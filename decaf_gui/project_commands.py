@@ -27,10 +27,11 @@ def show_project(path: Path, *, as_json: bool) -> None:
     with Store.open(path, read_only=True) as store:
         project = store.project
         clips = [
-            (row.id, row.path, row.frames, f"{row.width}x{row.height}", _state(store, row))
+            (row.id, row.path, row.frames, _work(row), f"{row.width}x{row.height}", _state(store, row))
             for row in project.where(ClipRow)
         ]
-        reporter.table(f"{path.name}, {store.bytes / 1e6:.2f} MB", ["id", "clip", "frames", "size", "media"], clips)
+        columns = ["id", "clip", "frames", "worked on", "size", "media"]
+        reporter.table(f"{path.name}, {store.bytes / 1e6:.2f} MB", columns, clips)
         asked = [
             (row.id, row.clip, row.text, *_verdicts(project, row.id), "yes" if row.no_target else "")
             for row in project.where(ExpressionRow)
@@ -54,7 +55,9 @@ def check_project(path: Path, *, as_json: bool) -> None:
         reporter.say(f"{clip}: {state}")
     reporter.result(masks=masks, media=states)
     if wrong:
-        raise DecafError(f"{len(wrong)} of {len(states)} clips are not as they were: put them back where they lay.")
+        raise DecafError(
+            f"{len(wrong)} of {len(states)} clips are not as they were: put them back, or `decaf-gui project relink`."
+        )
     reporter.say(f"{path} is whole: {len(states)} clips, {masks} masks.")
 
 
@@ -98,12 +101,31 @@ def export_project(
     reporter.result(written=list(dict.fromkeys(written)))
 
 
+def relink_project(path: Path, clip: int, media: Path, *, as_json: bool) -> None:
+    """Says where a clip lies now. Raises BadInput when it has another size or length: masks would not fit."""
+    from decaf_gui.core.project.edits import relink_clip
+
+    reporter = Reporter(as_json=as_json)
+    with Store.open(path) as store, Clip.open(media) as opened:
+        store.do(relink_clip(store.project, clip, store.relative(media), opened.fingerprint, opened.size))
+        row = store.project.need(ClipRow, clip)
+    reporter.say(f"Clip {clip} of {path} is {row.path} now.")
+    reporter.result(clip=clip, path=row.path)
+
+
+def _work(row: ClipRow) -> str:
+    """The frames to be worked on, for people."""
+    if (row.first, row.last, row.step) == (0, row.frames - 1, 1):
+        return "all"
+    return f"{row.first} to {row.last}" + (f" by {row.step}" if row.step > 1 else "")
+
+
 def _opened(store: Store, row: ClipRow) -> Clip:
-    """A project's clip. Raises BadInput when its media are gone or changed."""
+    """A project's clip, the frames to be worked on. Raises BadInput when its media are gone or changed."""
     state = _state(store, row)
     if state != "there":
-        raise BadInput(f"The clip {row.path} is {state}: put it back to {store.media(row)}.")
-    return Clip.open(store.media(row))
+        raise BadInput(f"The clip {row.path} is {state}: put it back to {store.media(row)}, or relink it.")
+    return Clip.open(store.media(row), frames=row.work_frames)
 
 
 def _state(store: Store, row: ClipRow) -> str:

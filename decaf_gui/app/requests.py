@@ -45,6 +45,18 @@ class Request(Protocol):
 
 
 @dataclass(frozen=True)
+class LoadRequest:
+    """Loads both models before they are needed."""
+
+    priority: ClassVar[Priority] = Priority.IDLE
+    coalesces: ClassVar[bool] = True
+
+    def run(self, tools: Tools) -> Iterator[Event]:
+        """In the worker's thread."""
+        yield from tools.ready(mllm=True)
+
+
+@dataclass(frozen=True)
 class ProposeRequest:
     """Masks over the whole clip for an expression: the events of `Engine.propose`."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -61,7 +62,12 @@ class Tools:
         """Loads what is not there yet: both models, or SAM2 alone."""
         if self._engine is None:
             yield Stage("load", 0, 0, "torch")
-        yield from self.engine.load(mllm=mllm)
+        loaded = False
+        for event in self.engine.load(mllm=mllm):
+            loaded = True
+            yield event
+        if loaded:  # what was imported stays: looking through all of it for garbage would take a third of a second
+            gc.freeze()
 
     def clip(self, path: Path) -> Clip:
         """The clip of a path, opened when it is not. Raises BadInput as `Clip.open` does."""

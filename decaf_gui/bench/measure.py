@@ -15,6 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
 
+import psutil
 import torch
 
 from decaf_gui import __version__
@@ -125,8 +126,5 @@ def peak_bytes() -> int:
 
 
 def total_memory() -> int:
-    """Main memory in bytes; 0 where the system does not tell."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):
-        return 0
+    """Main memory in bytes."""
+    return int(psutil.virtual_memory().total)

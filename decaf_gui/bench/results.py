@@ -18,8 +18,10 @@ BENCHMARKS = {
     "grounding": "first and further expression against doing everything again",
     "tracking": "our session and the SAM2 stage against the sam2 package's predictor",
     "click": "prompt to mask, on a cached frame and on a cold one",
+    "worker": "stretches without an event, and clicks while the worker is busy",
     "decode": "sequential and random access against plain PyAV",
     "memory": "peak memory of propose over clips of growing length",
+    "annotator": "a simulated annotator: work until all masks are good, by what is looked at next",
     "startup": "where time goes from start to the first stage",
 }
 """What `decaf-gui bench` runs, in this order, each in the module of its name."""

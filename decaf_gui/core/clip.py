@@ -63,24 +63,27 @@ class Clip:
     Random access gives exactly what sequential decoding gives. Use `Clip.open`; close it, or use it in `with`.
     """
 
-    def __init__(self, source: Source, cache_bytes: int) -> None:
-        self._source, self._budget = source, cache_bytes
+    def __init__(self, source: Source, cache_bytes: int, frames: range | None = None) -> None:
+        self._source, self._budget, self._part = source, cache_bytes, frames
         self._cache: OrderedDict[int, Frame] = OrderedDict()
         self._asked = 0
+        self._count: int | None = None
+        """Kept, so that nobody who only wants to know it waits for a frame that is being decoded."""
         self._lock = Lock()
         self._closed = False
 
     @classmethod
-    def open(cls, path: str | Path, *, cache_bytes: int = 512 << 20) -> Clip:
+    def open(cls, path: str | Path, *, cache_bytes: int = 512 << 20, frames: range | None = None) -> Clip:
         """Open a video file, a folder of images or an image; `cache_bytes` bounds the decoded frames kept.
 
-        Raises BadInput when there is nothing at `path`, no frame can be read, or the images differ in size.
+        With `frames`, the clip consists of these frames only, numbered from 0; they keep their names. Raises BadInput
+        when there is nothing at `path`, no frame can be read, or the images differ in size.
         """
         path = Path(path)
         if not path.exists():
             raise BadInput(f"There is no file or folder {path}.")
         try:
-            return cls(_source(path), cache_bytes)
+            return cls(_source(path), cache_bytes, frames)
         except OSError as error:
             raise BadInput(f"{path} cannot be read: {error.strerror or error}.") from error
 
@@ -112,9 +115,9 @@ class Clip:
 
     @property
     def fps(self) -> float:
-        """Frames per second, the average when it varies; 24.0 for images."""
+        """Frames per second, the average when it varies; 24.0 for images; of every nth frame an nth of it."""
         with self._lock:
-            return self._source.fps
+            return self._source.fps / (self._part.step if self._part is not None else 1)
 
     @property
     def damage(self) -> str:
@@ -125,12 +128,16 @@ class Clip:
     @cached_property
     def names(self) -> Sequence[str]:
         """One per frame: file names of images, "00000", "00001"... for a video."""
-        return [file.name for file in self.files] or [f"{i:05d}" for i in range(len(self))]
+        numbers = range(len(self)) if self._part is None else self._part
+        return [file.name for file in self.files] or [f"{i:05d}" for i in numbers]
 
     @property
     def files(self) -> Sequence[Path]:
         """The image file of every frame; empty for a video."""
-        return self._source.files if isinstance(self._source, ImageSequence) else ()
+        if not isinstance(self._source, ImageSequence):
+            return ()
+        files = self._source.files
+        return files if self._part is None else [files[i] for i in self._part]
 
     @cached_property
     def fingerprint(self) -> Fingerprint:
@@ -141,8 +148,10 @@ class Clip:
 
     def __len__(self) -> int:
         """Number of frames. Indexes the file when that has not happened yet."""
-        with self._lock:
-            return len(self._source)
+        if self._count is None:
+            with self._lock:
+                self._count = self._counted()
+        return self._count
 
     def __getitem__(self, index: SupportsIndex) -> Frame:
         """Frame `index`, negative from the end: RGB uint8 (H, W, 3), read-only.
@@ -153,7 +162,7 @@ class Clip:
         with self._lock:
             if self._closed:
                 raise DecafError(f"The clip {self.path} is closed.")
-            if number:  # frame 0 is shown before the file is indexed
+            if number or self._part is not None:  # frame 0 is shown before the file is indexed
                 number = self._within(number)
             frame = self._cached(number) if number in self._cache else self._read(number)
             self._asked = number
@@ -179,11 +188,20 @@ class Clip:
             self._cache.clear()
             self._source.close()
 
-    def _within(self, number: int) -> int:
+    def _counted(self) -> int:
         frames = len(self._source)
+        if self._part is None:
+            return frames
+        if not self._part or not 0 <= min(self._part) <= max(self._part) < frames:
+            raise BadInput(f"{self.path} has {frames} frames: it cannot be cut to {self._part}.")
+        return len(self._part)
+
+    def _within(self, number: int) -> int:
+        """The source's number of a frame."""
+        frames = self._counted()
         if not -frames <= number < frames:
             raise IndexError(f"There is no frame {number}: the clip has {frames}.")
-        return number % frames
+        return number % frames if self._part is None else self._part[number]
 
     def _cached(self, number: int) -> Frame:
         self._cache.move_to_end(number)

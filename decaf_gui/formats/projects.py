@@ -9,6 +9,7 @@ from typing import Literal
 from decaf_gui.core.clip import Clip
 from decaf_gui.core.entities import Label
 from decaf_gui.core.errors import BadInput
+from decaf_gui.core.masks import Masks
 from decaf_gui.core.project.edits import tracklet_masks
 from decaf_gui.core.project.rows import (
     AnswerRow,
@@ -28,10 +29,13 @@ Which = Literal["accepted", "all"]
 
 
 def label_set_of_project(project: Project, row: ClipRow, clip: Clip, which: Which = "accepted") -> LabelSet:
-    """The objects of one clip. `which` "all" adds candidates that the scores selected and nobody has judged."""
+    """The objects of one clip. `which` "all" adds candidates that the scores selected and nobody has judged.
+
+    `clip` is opened on the frames to be worked on (`row.work_frames`): theirs are the masks, numbered as in it.
+    """
     asked = {expression.id: place for place, expression in enumerate(project.where(ExpressionRow, clip=row.id))}
     labels = project.labels()
-    objects = list(_objects(project, row.id, asked))
+    objects = list(_objects(project, row, asked))
     if which == "all":
         for tracklet in _waiting(project, asked):
             category = _category(project, tracklet)
@@ -39,7 +43,7 @@ def label_set_of_project(project: Project, row: ClipRow, clip: Clip, which: Whic
             label = labels.find(category)
             assert label is not None
             number = max((thing.id for thing in objects), default=0) + 1
-            masks = tracklet_masks(project, tracklet.id)
+            masks = _worked_on(tracklet_masks(project, tracklet.id), row)
             objects.append(LabelledObject(number, label, masks, (asked[tracklet.expression],)))
     texts = [project.need(ExpressionRow, expression).text for expression in asked]
     sources = _sources(project)
@@ -47,11 +51,18 @@ def label_set_of_project(project: Project, row: ClipRow, clip: Clip, which: Whic
     return LabelSet.of_clip(clip, objects, labels, texts, {"masks": sources}, notice)
 
 
-def _objects(project: Project, clip: int, asked: dict[int, int]) -> Iterator[LabelledObject]:
-    for thing in project.where(ObjectRow, clip=clip):
+def _objects(project: Project, clip: ClipRow, asked: dict[int, int]) -> Iterator[LabelledObject]:
+    for thing in project.where(ObjectRow, clip=clip.id):
         label = project.need(LabelRow, thing.label)
         answers = tuple(asked[row.expression] for row in project.where(AnswerRow, object=thing.id))
-        yield LabelledObject(thing.id, Label(label.id, label.name), project.masks(thing.id), answers)
+        masks = _worked_on(project.masks(thing.id), clip)
+        yield LabelledObject(thing.id, Label(label.id, label.name), masks, answers)
+
+
+def _worked_on(masks: Masks, clip: ClipRow) -> Masks:
+    """The masks on the frames to be worked on, numbered from 0."""
+    known = {place: masks.rle(frame) for place, frame in enumerate(clip.work_frames) if frame in masks}
+    return Masks(masks.size, known)
 
 
 def _waiting(project: Project, asked: dict[int, int]) -> Iterator[TrackletRow]:

@@ -58,7 +58,7 @@ class Family(Protocol):
     def encode(
         self, frames: Sequence[Frame], kind: Kind, size: tuple[int, int], batch: int
     ) -> Generator[int, None, tuple[Tensor, VisualLayout]]:
-        """Runs the vision tower, yielding the tokens done after each batch of frames.
+        """Runs the vision tower, yielding the tokens done after each frame that is read and each batch of frames.
 
         Returns features (b, n, D) and their layout: one video (b = 1), or one image per frame.
         """
@@ -92,8 +92,16 @@ class QwenVl:
     def encode(
         self, frames: Sequence[Frame], kind: Kind, size: tuple[int, int], batch: int
     ) -> Generator[int, None, tuple[Tensor, VisualLayout]]:
-        """Attention in the tower stays inside a frame (pair), so running it in parts changes nothing."""
-        pixels, patches = self._pixels(frames, kind, size)
+        """Attention in the tower stays inside a frame (pair), so running it in parts changes nothing.
+
+        Frames are read and resized one by one (each may take a seek in its file), 0 is yielded after each.
+        """
+        resized = []
+        for frame in frames:
+            picture = torch.tensor(frame).permute(2, 0, 1)
+            resized.append(images.resize(picture, list(size), images.InterpolationMode.BICUBIC, antialias=True))
+            yield 0
+        pixels, patches = self._pixels(torch.stack(resized), kind)
         step = patches[1] * patches[2]
         done: list[Tensor] = []
         for part in pixels.split(step * batch):
@@ -103,11 +111,8 @@ class QwenVl:
         features = torch.cat(done).unflatten(0, (inputs, -1))
         return features, VisualLayout(kind, patches, features.shape[1])
 
-    def _pixels(
-        self, frames: Sequence[Frame], kind: Kind, size: tuple[int, int]
-    ) -> tuple[Tensor, tuple[int, int, int]]:
-        stack = torch.from_numpy(np.stack(frames)).permute(0, 3, 1, 2)
-        stack = images.resize(stack, list(size), images.InterpolationMode.BICUBIC, antialias=True)
+    def _pixels(self, stack: Tensor, kind: Kind) -> tuple[Tensor, tuple[int, int, int]]:
+        """What the tower takes of frames (n, 3, h, w), and the patches of one input (t, h, w)."""
         if kind == "image":
             made = self.processor.image_processor(images=list(stack), do_resize=False, return_tensors="pt")
             return made["pixel_values"], (1, *made["image_grid_thw"][0, 1:].tolist())

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+import psutil
+
 from decaf_gui import __version__
 from decaf_gui.pipeline.fetching import cache_folder, existing_parent
 from decaf_gui.pipeline.logs import log_file
@@ -23,6 +25,7 @@ PACKAGES = (
     "opencv-python-headless",
     "pillow",
     "platformdirs",
+    "psutil",
     "pycocotools",
     "pyside6-essentials",
     "rich",
@@ -114,22 +117,10 @@ def _devices() -> Iterator[Finding]:
 
 
 def _memory() -> Iterator[Finding]:
-    memory = _memory_bytes()
-    if memory is None:
-        yield Finding("memory", None, "unknown on this system")
-        return
-    free, total = memory
+    memory = psutil.virtual_memory()
     mend = f"{LEAST_MEMORY // GIB} GiB are needed at least: use another machine"
-    yield Finding("memory", total >= LEAST_MEMORY, f"{free / GIB:.1f} of {total / GIB:.1f} GiB free", mend)
-
-
-def _memory_bytes() -> tuple[int, int] | None:
-    """(free, total) main memory; None where the system does not tell."""
-    try:
-        page = os.sysconf("SC_PAGE_SIZE")
-        return os.sysconf("SC_AVPHYS_PAGES") * page, os.sysconf("SC_PHYS_PAGES") * page
-    except (AttributeError, ValueError, OSError):  # Windows has no sysconf, macOS not all names
-        return None
+    detail = f"{memory.available / GIB:.1f} of {memory.total / GIB:.1f} GiB free"
+    yield Finding("memory", memory.total >= LEAST_MEMORY, detail, mend)
 
 
 def _disks() -> Iterator[Finding]:

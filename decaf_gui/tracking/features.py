@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from itertools import islice
@@ -19,6 +19,8 @@ from torch import Tensor
 MEAN = np.array([0.485, 0.456, 0.406], np.float32)
 STD = np.array([0.229, 0.224, 0.225], np.float32)
 GIB = 1 << 30
+WAIT = 0.05
+"""Seconds that are waited for a frame before somebody else has a turn."""
 READ_AHEAD = 8
 """Frames that wait, decoded and resized, for the image encoder: 12 MiB each at 1024 pixels a side."""
 SMALL_SIDE, AHEAD = 256, 4
@@ -64,6 +66,11 @@ class Reader:
         self._go_on()
         return image
 
+    def ready(self, frame: int, seconds: float) -> bool:
+        """Waits until a frame that is coming is there, but no longer than `seconds`: whether it can be taken now."""
+        coming = self._coming.get(frame)
+        return coming is None or bool(wait([coming], seconds).done)
+
     def stop(self) -> None:
         """Drops what was not taken."""
         for coming in self._coming.values():
@@ -93,11 +100,20 @@ class FeatureStore:
         self._positions: list[Tensor] = []
         self._pinned: frozenset[int] = frozenset()
         self._reader: Reader | None = None
+        self._frame_size: tuple[int, int] | None = None
 
     @property
     def device(self) -> torch.device:
         """Where the model is."""
         return torch.device(next(self.model.parameters()).device)
+
+    @property
+    def frame_size(self) -> tuple[int, int]:
+        """(H, W) of the source frames."""
+        if self._frame_size is None:
+            height, width = self.source[0].shape[:2]
+            self._frame_size = (height, width)
+        return self._frame_size
 
     def pin(self, frames: Iterable[int]) -> None:
         """From now on these frames stay (and only these)."""
@@ -119,6 +135,15 @@ class FeatureStore:
             for frame, levels in zip(missing, self._encode(missing), strict=True):
                 self._put("device", frame, levels)
             self._make_room()
+
+    def waiting(self, frames: Sequence[int]) -> Iterator[int]:
+        """Yields every `WAIT` seconds as long as `prepare(frames)` would have to wait for a frame: its number.
+
+        Going backward through a long group of pictures takes a decoder a good while at each group's end.
+        """
+        for frame in frames[: self._ahead()]:
+            while self._reader is not None and not self._has(frame) and not self._reader.ready(frame, WAIT):
+                yield frame
 
     @contextmanager
     def reading(self, frames: Sequence[int]) -> Iterator[None]:

@@ -45,4 +45,4 @@ class Tracking(Iterator[FrameTracked | Stage]):
                 self._session.prompt(thing, prompt)
         for start, stop in sweeps:
             if self._objects:
-                yield from self._session.track(self._objects, start, stop)
+                yield from self._session.sweep(self._objects, start, stop)

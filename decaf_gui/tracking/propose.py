@@ -192,10 +192,11 @@ def _both_sweeps(session: Session, chosen: Sequence[Tracklet]) -> Iterator[Event
     total = abs(last - min(own)) + 1 + (max(own) - first)
     done = 0
     for start, stop in ((min(own), last), (max(own), first)):
-        for event in session.track(ids, start, stop):
-            done += 1
+        for event in session.sweep(ids, start, stop):
             yield event
-            yield Stage("tracking", min(done, total), total, f"frame {event.frame}")
+            if isinstance(event, FrameTracked):
+                done += 1
+                yield Stage("tracking", min(done, total), total, f"frame {event.frame}")
 
 
 def _with_masks(tracklet: Tracklet, masks: dict[int, Rle]) -> Tracklet:

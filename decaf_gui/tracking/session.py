@@ -8,7 +8,8 @@ traps; the tests compare with it). Frames are named by their source index everyw
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any, TypeVar
@@ -22,7 +23,7 @@ from torch.nn import functional
 
 from decaf_gui.core.entities import Point, Prompt
 from decaf_gui.core.errors import BadInput
-from decaf_gui.core.events import FrameTracked, Prompted
+from decaf_gui.core.events import FrameTracked, Prompted, Stage
 from decaf_gui.core.masks import Rle
 from decaf_gui.tracking.features import AHEAD, FeatureStore, VisionFeatures
 
@@ -82,16 +83,12 @@ class Session:
         self.objects: dict[int, TrackedObject] = {}
         self._index = {frame: index for index, frame in enumerate(self.frames)}
         self._positions: list[Tensor] = []
-        self._size: tuple[int, int] | None = None
         self._revisions = 0
 
     @property
     def size(self) -> tuple[int, int]:
         """(H, W) of the source frames."""
-        if self._size is None:
-            height, width = self.store.source[self.frames[0]].shape[:2]
-            self._size = (height, width)
-        return self._size
+        return self.store.frame_size
 
     # --- prompts ---------------------------------------------------------------------------------------------
 
@@ -240,6 +237,10 @@ class Session:
         Objects that are prompted or removed between two events leave the sweep. Raises BadInput for an object
         without a prompt.
         """
+        return _only_frames(self.sweep(object_ids, start, stop))
+
+    def sweep(self, object_ids: Sequence[int], start: int, stop: int) -> Generator[FrameTracked | Stage, None, None]:
+        """As `track`, with a `Stage` now and then while a frame is waited for, so that others have their turn."""
         first, last = self._at(start), self._at(stop)
         reverse = last < first
         revisions = {object_id: self._object(object_id).revision for object_id in object_ids}
@@ -248,14 +249,19 @@ class Session:
                 raise BadInput(f"Object {object_id} has no prompt yet: give it a point, a box or a mask.")
         return self._sweep(revisions, range(first, last + (-1 if reverse else 1), -1 if reverse else 1), reverse)
 
-    def _sweep(self, revisions: dict[int, int], order: range, reverse: bool) -> Iterator[FrameTracked]:
+    def _sweep(
+        self, revisions: dict[int, int], order: range, reverse: bool
+    ) -> Generator[FrameTracked | Stage, None, None]:
         for object_id in revisions:
             thing = self.objects.get(object_id)
             if thing is not None and thing.met(order[0], reverse):
                 self._restore(thing, order[0], [], reverse=reverse)
         with self.store.reading([self.frames[i] for i in order]):
             for place, index in enumerate(order):
-                self.store.prepare([self.frames[i] for i in order[place : place + AHEAD]])
+                coming = [self.frames[i] for i in order[place : place + AHEAD]]
+                for frame in self.store.waiting(coming):
+                    yield Stage("frames", 0, 0, f"reading frame {frame}", within=True)
+                self.store.prepare(coming)
                 with torch.inference_mode():
                     event = self._track_frame(revisions, index, reverse)
                 yield event
@@ -467,6 +473,13 @@ def fill_holes(logits: NDArray[np.float32], area: int) -> NDArray[np.float32]:
     count, labels, stats, _ = cv2.connectedComponentsWithStats((logits <= 0).astype(np.uint8), connectivity=8)
     small = [i for i in range(1, count) if stats[i, cv2.CC_STAT_AREA] <= area]
     return np.where(np.isin(labels, small), np.float32(0.1), logits)
+
+
+def _only_frames(events: Generator[FrameTracked | Stage, None, None]) -> Iterator[FrameTracked]:
+    with closing(events):
+        for event in events:
+            if isinstance(event, FrameTracked):
+                yield event
 
 
 def _as_images(vision: VisionFeatures) -> list[Tensor]:

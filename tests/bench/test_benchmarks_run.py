@@ -122,3 +122,11 @@ def test_endless_clip_goes_to_and_fro_and_can_be_written(tmp_path):
         clip[50]
     with Clip.open(write_video(clip, tmp_path / "clip.mp4")) as written:
         assert (len(written), written.size) == (50, (96, 128))
+
+
+def test_the_worker_is_watched_while_idle_and_busy(qapp):
+    result, rows = result_of("worker")
+    assert [row["while"] for row in rows] == ["idle", "proposal", "tracking 10 objects"]
+    assert rows[0]["clicks"] == 15
+    assert all(row["events"] >= 12 and row["longest stretch ms"] > 0 for row in rows[1:])
+    assert result.targets == (), "promises are measured at full size only"

@@ -97,6 +97,38 @@ def test_check_finds_media_that_are_gone_or_changed(folder):
     assert (missing.returncode, "missing" in missing.stderr) == (1, True)
 
 
+def test_moved_media_are_relinked(folder):
+    clip = next((folder / "media/JPEGImages/480p").iterdir())
+    moved = folder / "elsewhere" / "renamed"
+    moved.parent.mkdir()
+    clip.rename(moved)
+    assert run("project", "check", folder / "work.decaf").returncode == 1
+    done = run("project", "relink", folder / "work.decaf", 1, moved)
+    assert (done.returncode, done.stderr) == (0, f"Clip 1 of {folder / 'work.decaf'} is elsewhere/renamed now.\n")
+    assert run("project", "check", folder / "work.decaf").returncode == 0
+    shorter = folder / "shorter"
+    shutil.copytree(moved, shorter)
+    (shorter / "00005.jpg").unlink()
+    refused = run("project", "relink", folder / "work.decaf", 1, shorter)
+    assert (refused.returncode, "masks would not fit" in refused.stderr) == (2, True)
+
+
+def test_the_frames_to_be_worked_on_are_exported(folder):
+    with Store.open(folder / "work.decaf") as store:
+        store.do(edits.set_work_range(store.project, 1, 1, 5, 2))
+        masks = store.project.masks(1)
+        store.do(edits.delete_masks(store.project, 1, [0]))
+    assert "1 to 5 by 2" in run("project", "show", folder / "work.decaf").stdout
+    done = run("export", folder / "work.decaf", "--out", folder / "o", "--format", "davis", "--format", "coco")
+    assert done.returncode == 0, done.stderr
+    written = sorted((folder / "o/davis/Annotations").rglob("*.png"))
+    assert [file.stem for file in written] == ["00000", "00001", "00002"]
+    (table,) = (folder / "o/davis/Tables").rglob("names.csv")
+    assert [line.split(",")[1] for line in table.read_text().split()[1:]] == ["00001.jpg", "00003.jpg", "00005.jpg"]
+    for file, frame in zip(written, (1, 3, 5), strict=True):
+        assert np.array_equal(np.asarray(Image.open(file)) > 0, masks[frame])
+
+
 def test_compact_says_before_and_after(folder):
     done = run("project", "compact", folder / "work.decaf")
     assert done.returncode == 0

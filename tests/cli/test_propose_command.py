@@ -111,6 +111,16 @@ def test_json_prints_one_event_per_line(clip_folder, tmp_path):
     assert {"Stage", "AttentionReady", "TrackletsReady", "Proposed"} <= set(names)
 
 
+@pytest.fixture(scope="module")
+def long_clip(clip_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same frames many times over: whoever interrupts has time, on a busy machine, too."""
+    folder = tmp_path_factory.mktemp("long") / "clip"
+    folder.mkdir()
+    for i in range(50 * LENGTH):
+        (folder / f"shot{i + 1}.png").symlink_to(clip_folder / f"shot{i % LENGTH + 1}.png")
+    return folder
+
+
 def interrupted(clip_folder: Path, out: Path, when: str, how: signal.Signals):
     command = [*COMMAND, "propose", str(clip_folder), "the red shape", "--out", str(out), "--json"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -123,9 +133,9 @@ def interrupted(clip_folder: Path, out: Path, when: str, how: signal.Signals):
     return process.returncode, errors
 
 
-def test_ctrl_c_exits_130_and_names_what_was_kept(clip_folder, tmp_path):
+def test_ctrl_c_exits_130_and_names_what_was_kept(clip_folder, long_clip, tmp_path):
     out = tmp_path / "out"
-    code, errors = interrupted(clip_folder, out, "TrackletsReady", signal.SIGINT)
+    code, errors = interrupted(long_clip, out, "TrackletsReady", signal.SIGINT)
     assert code == 130
     assert "Traceback" not in errors
     assert str(out / ".partial") in errors
@@ -138,9 +148,9 @@ def test_ctrl_c_exits_130_and_names_what_was_kept(clip_folder, tmp_path):
     assert not (out / ".partial").exists()
 
 
-def test_killed_run_leaves_no_finished_names_and_can_be_repeated(clip_folder, tmp_path):
+def test_killed_run_leaves_no_finished_names_and_can_be_repeated(clip_folder, long_clip, tmp_path):
     out = tmp_path / "out"
-    code, _ = interrupted(clip_folder, out, "TrackletsReady", signal.SIGKILL)
+    code, _ = interrupted(long_clip, out, "TrackletsReady", signal.SIGKILL)
     assert code == -signal.SIGKILL
     assert not (out / "davis/Annotations").exists()
     assert propose(clip_folder, out).returncode == 0

@@ -330,3 +330,37 @@ def test_images_of_different_sizes_are_refused_by_the_first_that_differs(tmp_pat
 def test_a_folder_without_images_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="no images"):
         Clip.open(tmp_path)
+
+
+@pytest.mark.parametrize("frames", [range(3, 9), range(0, 10, 4), range(9, 10)])
+def test_a_part_of_a_clip_has_its_frames_under_their_names(tmp_path, frames):
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for i in range(10):
+        Image.fromarray(np.full((8, 12, 3), 20 * i, np.uint8)).save(folder / f"take_{i:03d}.png")
+    with Clip.open(folder) as whole, Clip.open(folder, frames=frames) as part:
+        assert len(part) == len(frames)
+        assert part.names == [whole.names[i] for i in frames]
+        assert [file.name for file in part.files] == part.names
+        assert part.fps == pytest.approx(whole.fps / frames.step)
+        for place in (0, -1, len(frames) // 2):
+            assert np.array_equal(part[place], whole[frames[place]])
+        with pytest.raises(IndexError):
+            part[len(frames)]
+        assert part.fingerprint.frames == len(frames)
+
+
+def test_a_part_of_a_video_is_numbered_as_in_the_video(tmp_path):
+    video = tmp_path / "clip.mp4"
+    write_video(video, count=12)
+    with Clip.open(video) as whole, Clip.open(video, frames=range(4, 12, 3)) as part:
+        assert part.names == ["00004", "00007", "00010"]
+        assert all(np.array_equal(part[i], whole[f]) for i, f in enumerate((4, 7, 10)))
+
+
+@pytest.mark.parametrize("frames", [range(11), range(0), range(12, 14)])
+def test_a_part_must_lie_within_the_clip(tmp_path, frames):
+    for i in range(10):
+        Image.fromarray(np.zeros((8, 12, 3), np.uint8)).save(tmp_path / f"{i}.png")
+    with Clip.open(tmp_path, frames=frames) as part, pytest.raises(BadInput, match="cannot be cut"):
+        len(part)

@@ -93,8 +93,11 @@ def test_a_torch_that_cannot_be_imported_is_told_and_the_rest_goes_on(tmp_path):
 
 
 def test_memory_is_within_what_the_system_has():
-    free, total = doctor._memory_bytes()
-    assert 0 < free <= total
+    (finding,) = doctor._memory()
+    free, of, total, *_ = finding.detail.split()
+    assert of == "of"
+    assert 0 < float(free) <= float(total)
+    assert float(total) == pytest.approx(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / (1 << 30), abs=0.06)
 
 
 def test_a_log_folder_that_cannot_be_written_is_wrong(monkeypatch, tmp_path):

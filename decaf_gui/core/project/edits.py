@@ -497,7 +497,8 @@ def replace_masks(
     """Masks of a span, with where they come from; with the `prompt` that they answer, if a click made them.
 
     Locked frames must not be among them. A person's word that the object is absent there, or that a frame was
-    reviewed, goes with the mask that it was said of; so do prompts where masks were drawn or imported.
+    reviewed, goes with the mask that it was said of, where the new one differs; so do prompts where masks were drawn or
+    imported.
     """
     row, draft = project.need(ObjectRow, object_id), Draft(project)
     _put_masks(draft, object_id, masks, _provenance(draft, origin, details))
@@ -530,8 +531,10 @@ def _put_masks(draft: Draft, object_id: int, masks: Mapping[int, NewMask], sourc
     for frame, mask in masks.items():
         if mask.rle.size != size:
             raise BadInput(f"The mask of frame {frame} is {mask.rle.size}, the clip is {size}: resize it.")
+        before = draft.find(MaskRow, object_id, frame)
         draft.put(MaskRow(object_id, frame, mask.rle.counts, source, mask.iou, mask.present))
-        _mark(draft, object_id, frame, reviewed=False, absent=False)
+        if before is None or before.counts != mask.rle.counts:
+            _mark(draft, object_id, frame, reviewed=False, absent=False)
 
 
 def delete_masks(project: Project, object_id: int, frames: Iterable[int]) -> Edit:

@@ -9,6 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 
 @dataclass(frozen=True, slots=True)
 class Lock:
@@ -23,7 +25,9 @@ class Lock:
         for _ in range(2):
             try:
                 with file.open("x", encoding="utf-8") as stream:
-                    json.dump({"host": socket.gethostname(), "process": os.getpid()}, stream)
+                    json.dump(
+                        {"host": socket.gethostname(), "process": os.getpid(), "since": _since(os.getpid())}, stream
+                    )
                 return cls(file)
             except FileExistsError:
                 if _alive(file):
@@ -60,12 +64,15 @@ def _alive(file: Path) -> bool:
     process, host = found.get("process"), found.get("host")
     if host != socket.gethostname() or not isinstance(process, int):
         return file.exists() and bool(found)
-    if process == os.getpid():
-        return True
+    since = _since(process)
+    return since is not None and found.get("since", since) == since  # else its number belongs to another one by now
+
+
+def _since(process: int) -> float | None:
+    """When a process began; None when there is none of this number."""
     try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
+        return float(psutil.Process(process).create_time())
+    except psutil.NoSuchProcess:
+        return None
+    except psutil.Error:  # it is there, but may not be looked at
+        return 0.0

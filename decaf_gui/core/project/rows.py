@@ -318,6 +318,11 @@ class Project:
         rows = (row for (owner, _), row in table.items() if owner == object_id)
         return Masks(size, {row.frame: Rle(size, row.counts) for row in rows})
 
+    def attention(self, expression: int) -> tuple[NDArray[np.float32], tuple[int, ...]] | None:
+        """Fused maps float32 (Ts, Hp, Wp) and the frames that they lie on; None when nothing was grounded."""
+        row = self.find(GroundingRow, expression)
+        return None if row is None else (unpack_maps(row.maps)["fused"], row.frames)
+
     def dangling(self) -> str:
         """The first row that names another one which is not there, for people; "" when all is whole."""
         for kind, fields_ in REFERENCES.items():
@@ -334,13 +339,13 @@ class Project:
         return frozenset(row.frame for (owner, _), row in rows if owner == object_id and row.locked)
 
     def spoken(self, object_id: int) -> frozenset[int]:
-        """The frames on which a person has said what an object is: locked, absent, prompted, drawn or corrected.
+        """The frames on which a person has said what an object is: marked, prompted, drawn or corrected.
 
-        Tracking leaves them as they are.
+        Tracking leaves them as they are, and learns from them.
         """
         marks, prompts, masks = self.rows(MarkRow), self.rows(PromptRow), self.rows(MaskRow)
         own = {row.id for row in self.rows(ProvenanceRow).values() if row.origin in PERSONAL}
-        found = {frame for (owner, frame), row in marks.items() if owner == object_id and (row.locked or row.absent)}
+        found = {frame for owner, frame in marks if owner == object_id}
         found |= {frame for owner, frame in prompts if owner == object_id}
         found |= {frame for (owner, frame), row in masks.items() if owner == object_id and row.provenance in own}
         return frozenset(int(frame) for frame in found)

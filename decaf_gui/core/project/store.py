@@ -44,6 +44,8 @@ REFERENCED = frozenset(target for targets in REFERENCES.values() for target in t
 """Tables whose rows others name."""
 LARGEST_VALUE = 256 << 20
 """No value in a project is larger; a file that says otherwise is refused."""
+UNFINISHED = ("SQLITE_READONLY_ROLLBACK", "SQLITE_READONLY_RECOVERY", "SQLITE_READONLY_CANTINIT")
+"""A killed writer left a journal, which SQLite plays back when the file is opened for writing."""
 HEADER = b"SQLite format 3\0"
 SQL_TYPES = {int: "INTEGER", float: "REAL", str: "TEXT", bytes: "BLOB", bool: "INTEGER"}
 
@@ -395,6 +397,9 @@ def _check_rows(project: Project) -> None:
     """Every row names rows that are there; every mask describes its clip's pixels, on one of its frames."""
     if missing := project.dangling():
         raise ValueError(missing)
+    for clip in project.rows(ClipRow).values():
+        if min(clip.size) < 1 or clip.step < 1 or not 0 <= clip.first <= clip.last < clip.frames:
+            raise ValueError(f"clip {clip.id} has no size or range that could be")
     for row in project.rows(MaskRow).values():
         clip = project.clip_of(row.object)
         Rle.checked(clip.size, row.counts)
@@ -425,13 +430,24 @@ def _check(path: Path) -> int:
     if version > VERSION:
         raise BadInput(f"{path} was made by a newer program (version {version}, this one reads {VERSION}): update.")
     try:
-        with _connected(_readable(path)) as connection:
-            (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+        try:
+            verdict = _quick_check(_readable(path))
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorname not in UNFINISHED:
+                raise
+            verdict = _quick_check(path)
     except sqlite3.Error as error:
         raise BadInput(f"{path} is damaged: {error}. A copy or backup may be whole.") from None
     if verdict != "ok":
         raise BadInput(f"{path} is damaged: {verdict.splitlines()[0]}. A copy or backup may be whole.")
     return version
+
+
+def _quick_check(place: Path | str) -> str:
+    """SQLite's own word on a file."""
+    with _connected(place) as connection:
+        (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    return str(verdict)
 
 
 def _take(path: Path) -> Lock:

@@ -99,6 +99,11 @@ def test_an_object_is_told_by_what_a_person_said(project):
     assert [prompt.frame for prompt in prompts_of(project, 2, 0)] == [0, 1, 2, 3, 5]
 
 
+def test_reviewed_frames_are_a_persons_word(project):
+    project = after(project, lambda p: edits.set_reviewed(p, 1, [1, 6]))
+    assert [prompt.frame for prompt in prompts_of(project, 1, 3)] == [1, 3, 6]
+
+
 def test_points_correct_what_was_there_before_the_first(project):
     base = project.masks(1)[2]
     project = after(

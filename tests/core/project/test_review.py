@@ -162,6 +162,7 @@ def test_an_object_that_leaves_keeps_what_was_found_of_it(review, clock):
     [
         lambda p: edits.set_locked(p, 1, [4]),
         lambda p: edits.mark_absent(p, 1, [4]),
+        lambda p: edits.set_reviewed(p, 1, [4]),
         lambda p: edits.replace_masks(p, 1, masks_of({4: mask(999)}), "drawn", "{}"),
         lambda p: edits.set_prompt(p, 1, 4, ((1.0, 1.0, True),)),
     ],

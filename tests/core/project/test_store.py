@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import socket
 import sqlite3
 import subprocess
 import sys
 
 import numpy as np
+import psutil
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -91,6 +94,45 @@ def test_a_dead_writers_lock_is_taken_over(path):
     assert (path.parent / ".work.decaf.lock").exists()
     with Store.open(path) as again:
         assert not again.read_only
+
+
+@pytest.mark.parametrize("read_only", [False, True])
+def test_a_writer_killed_in_the_middle_of_a_transaction_leaves_the_state_before_it(path, read_only):
+    """Its rollback journal lies beside the file; who only reads may not play it back."""
+    with Store.open(path) as before:
+        expected = before.project
+    child = os.fork()
+    if child == 0:
+        killed = sqlite3.connect(path, isolation_level=None)
+        killed.execute("PRAGMA cache_size = 1")  # pages go to the file before the transaction ends
+        killed.execute("BEGIN IMMEDIATE")
+        killed.execute("UPDATE object SET name = 'half'")
+        killed.execute("CREATE TABLE filler AS SELECT randomblob(4000) AS x FROM mask, mask AS b")
+        os._exit(9)
+    os.waitpid(child, 0)
+    assert path.with_name(path.name + "-journal").exists()
+    with Store.open(path, read_only=read_only) as again:
+        assert again.project.same(expected)
+
+
+def test_a_lock_whose_process_number_belongs_to_another_process_by_now_is_taken_over(path):
+    here = {"host": socket.gethostname(), "process": os.getppid()}
+    lock = path.parent / ".work.decaf.lock"
+    lock.write_text(json.dumps(here | {"since": psutil.Process(os.getppid()).create_time()}))
+    with Store.open(path) as second:
+        assert second.read_only
+    lock.write_text(json.dumps(here | {"since": 12.5}))
+    with Store.open(path) as third:
+        assert not third.read_only
+
+
+@pytest.mark.parametrize("said", ["step = 0", "last = 8", "first = 5, last = 4", "height = 0", "first = -1"])
+def test_a_clip_with_a_range_that_cannot_be_is_refused(path, said):
+    with sqlite3.connect(path) as broken:
+        broken.execute(f"UPDATE clip SET {said}")
+    broken.close()
+    with pytest.raises(BadInput, match="damaged"):
+        Store.open(path)
 
 
 def test_a_lock_of_another_host_is_respected(path):

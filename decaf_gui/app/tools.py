@@ -81,6 +81,7 @@ class Tools:
 
     def close(self) -> None:
         """Lets go of everything."""
+        gc.unfreeze()  # so that extension modules find nothing left when the program ends
         self._engine = None
         for clip in self._clips.values():
             clip.close()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pytest
 
@@ -11,6 +13,7 @@ from decaf_gui.app.worker import Worker
 from decaf_gui.core.errors import BadInput
 from decaf_gui.core.events import AttentionReady, FrameTracked, Prompted, TrackletsReady
 from decaf_gui.core.project import edits
+from decaf_gui.core.project.review import Review
 from decaf_gui.core.project.rows import (
     AnswerRow,
     ExpressionRow,
@@ -381,3 +384,70 @@ def test_a_read_only_project_refuses_edits(path, qtbot, engine):
         assert desk.history.count() == 0
         assert desk.pending() == []
         assert desk.close()
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_what_a_killed_program_left_is_offered(path, worker, keep):
+    with Store.open(path) as store:
+        review = Review(store, clock=iter(range(0, 999, 5)).__next__)
+        job = review.begin([1], "{}")
+        for frame in range(11, 15):
+            review.stream(job, {1: (frame, edits.NewMask(store.project.masks(1).rle(10)))})
+    desk = Desk(Store.open(path), worker)
+    before = desk.project
+    (left,) = desk.pending()
+    assert set(left.masks[1]) == {11, 12, 13, 14}
+    if keep:
+        desk.recover(left)
+        assert desk.project.masks(1).frames == (10, 11, 12, 13, 14)
+        desk.undo()
+    else:
+        desk.discard(left)
+    assert desk.project.same(before)
+    assert desk.pending() == []
+    assert desk.close()
+
+
+def test_what_tracks_now_is_not_offered(desk, seen, qtbot, engine):
+    engine.pause = 0.05
+    job = desk.track({1: 10})
+    qtbot.waitUntil(lambda: bool(desk.store.pending()), timeout=LONG)
+    assert desk.pending() == []
+    desk.cancel(job)
+    rest(desk, qtbot)
+
+
+def test_an_undo_that_does_not_fit_is_refused_and_the_history_stays(desk, seen):
+    desk.do(edits.rename(desk.project, 1, "mine"))
+    desk.store.do(edits.rename(desk.project, 1, "somebody else's"))  # past the desk
+    desk.undo()
+    assert "does not fit" in seen.refused[0]
+    assert desk.history.canUndo()
+    assert desk.project.need(ObjectRow, 1).name == "somebody else's"
+
+
+def test_a_hanging_model_does_not_keep_the_desk_open(path, qtbot, engine, monkeypatch):
+    """Everything is stored and the file is closed; in the program, the process then ends without the thread."""
+    started, released = threading.Event(), threading.Event()
+
+    def hangs(self, clip, prompts, sweeps):
+        def events():
+            started.set()
+            released.wait(30)
+            yield from ()
+
+        return events()
+
+    monkeypatch.setattr(type(engine), "tracking", hangs)
+    monkeypatch.setattr("decaf_gui.app.worker.atexit.register", lambda _: None)
+    worker = Worker(make=lambda _: engine)
+    desk = Desk(Store.open(path), worker)
+    desk.track({1: 10})
+    qtbot.waitUntil(started.is_set, timeout=LONG)
+    desk.do(edits.rename(desk.project, 1, "kept"))
+    assert desk.close(0.2) is False
+    with Store.open(path) as again:
+        assert not again.read_only
+        assert again.project.need(ObjectRow, 1).name == "kept"
+    released.set()
+    qtbot.waitUntil(lambda: not worker.running, timeout=LONG)

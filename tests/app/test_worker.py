@@ -13,8 +13,18 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QThread
 
-from decaf_gui.app.requests import ClickRequest, LookRequest, MadeWith, PreviewRequest, Priority, TrackRequest
+from decaf_gui.app.requests import (
+    ClickRequest,
+    LoadRequest,
+    LookRequest,
+    MadeWith,
+    PreviewRequest,
+    Priority,
+    TrackRequest,
+)
+from decaf_gui.app.tools import EngineChoice
 from decaf_gui.app.turns import Cancelled, Failed, Finished, Started
+from decaf_gui.app.worker import Worker
 from decaf_gui.core.entities import Prompt
 from decaf_gui.core.events import FrameTracked, Prompted, Stage
 
@@ -169,6 +179,33 @@ def test_stopping_breaks_work_off(worker, told, qtbot):
     assert worker.stop(), "stopping twice is no error"
     qtbot.waitUntil(lambda: told.ended(job))
     assert told.of(job)[-1] == Cancelled()
+
+
+def test_models_are_loaded_in_the_thread_when_they_are_first_needed(qapp, qtbot, media):
+    worker = Worker()
+    told = Told(worker)
+    job = worker.submit(ClickRequest(media, 1, Prompt(0, ((100.0, 100.0, True),))))
+    again = worker.submit(LoadRequest())
+    qtbot.waitUntil(lambda: told.ended(again), timeout=60_000)
+    steps = [(event.done, event.total, event.note) for event in told.of(job) if isinstance(event, Stage)]
+    assert steps == [(0, 0, "torch"), (0, 1, "demo SAM2"), (1, 1, "")], "a click needs no multimodal LLM"
+    notes = [event.note for event in told.of(again) if isinstance(event, Stage)]
+    assert notes == ["transformers", "demo MLLM", "demo SAM2", ""]
+    assert worker.stop()
+
+
+def test_other_models_are_used_from_the_next_job_on(qapp, qtbot, media, engine):
+    asked = []
+    worker = Worker(EngineChoice(device="cpu"), make=lambda choice: asked.append(choice) or engine)
+    told = Told(worker)
+    other = EngineChoice(device="cpu", mllm="another")
+    for choice in (None, EngineChoice(device="cpu"), other):
+        if choice is not None:
+            worker.use(choice)
+        job = worker.submit(LookRequest(media, 0))
+        qtbot.waitUntil(lambda job=job: told.ended(job), timeout=30_000)
+    assert asked == [EngineChoice(device="cpu"), other]
+    assert worker.stop()
 
 
 HANGS = """

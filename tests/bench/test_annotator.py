@@ -36,9 +36,10 @@ def test_the_click_lies_in_the_middle_of_the_largest_error():
 def test_interactions_are_everything_the_annotator_did():
     efforts = [Effort(verdicts=1, looks=2, clicks=3, marks=4, reached=True, before=0.5, after=0.9), Effort()]
     assert efforts[0].interactions == 10
-    row = row_of("some way", efforts)
+    row = row_of("some way", efforts, [True, False])
     assert row[:4] == ("some way", 2, 1, 5.0)
-    assert row[5] == 5.0
+    assert row[5:7] == (5.0, 10.0)
+    assert row_of("some way", efforts, [False, False])[6] is None
 
 
 def test_the_interval_of_equal_values_is_a_point_and_holds_the_mean():

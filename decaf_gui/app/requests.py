@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from decaf_gui.app.tools import Tools
 from decaf_gui.core.entities import Prompt
-from decaf_gui.core.events import Event
+from decaf_gui.core.events import Event, Stage
 from decaf_gui.pipeline.settings import Settings
 
 if TYPE_CHECKING:
@@ -112,7 +112,11 @@ class LookRequest:
     def run(self, tools: Tools) -> Iterator[Event]:
         """In the worker's thread."""
         yield from tools.ready(mllm=False)
+        yield from tools.engine.sparing(lambda: self._look(tools))
+
+    def _look(self, tools: Tools) -> Iterator[Event]:
         tools.engine.look(tools.clip(self.clip), self.frame)
+        yield Stage("look", 1, 1, f"frame {self.frame}", within=True)
 
 
 @dataclass(frozen=True, eq=False)

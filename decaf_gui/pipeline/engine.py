@@ -297,14 +297,22 @@ class Engine:
         return state
 
     def load(self, *, mllm: bool = True) -> Iterator[Stage]:
-        """Both models (or SAM2 alone), with an event before each wait; nothing where they are there already."""
+        """Both models (or SAM2 alone), with an event before each wait; nothing where they are there already.
+
+        Raises OutOfMemory when one does not fit on the device.
+        """
         if self._sam is not None and (self._mllm is not None or not mllm):
             return
         steps = [("transformers", self._import_mllm), (self.mllm_card.title, lambda: self.mllm)] if mllm else []
         steps.append((self.sam_card.title, lambda: self.sam))
         for done, (name, step) in enumerate(steps):
             yield Stage("load", done, len(steps), name)
-            step()
+            try:
+                step()
+            except Exception as error:
+                if is_out_of_memory(error):
+                    raise OutOfMemory(f"{name} does not fit into the memory of {self.device}: {ADVICE}") from error
+                raise
         yield Stage("load", len(steps), len(steps))
 
     @staticmethod

@@ -75,6 +75,9 @@ def loaded_engine():
 @pytest.fixture
 def engine(loaded_engine):
     loaded_engine.pause = 0.0
+    if loaded_engine._sparing:  # memory ran out in the test before
+        loaded_engine._sparing = False
+        loaded_engine.free()
     return loaded_engine
 
 

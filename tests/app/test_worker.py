@@ -11,6 +11,7 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
+import torch
 from PySide6.QtCore import QThread
 
 from decaf_gui.app.requests import (
@@ -167,6 +168,25 @@ def test_what_cannot_be_done_is_told_and_the_thread_lives(worker, told, qtbot, t
     assert "There is no file" in told.of(missing)[-1].what
     assert "There is no frame 99" in told.of(beyond)[-1].what
     assert isinstance(told.of(job)[-1], Finished)
+
+
+def test_running_out_of_memory_is_told_and_nothing_is_lost(worker, told, qtbot, media, engine, shapes, monkeypatch):
+    def exhausted(*_, **__):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+    engine.free()
+    request = TrackRequest(media, {1: (Prompt(0, mask=shapes.masks[0, 0]),)}, ((0, 29),))
+    with monkeypatch.context() as broken:
+        broken.setattr(engine.sam, "forward_image", exhausted)
+        job = worker.submit(request)
+        qtbot.waitUntil(lambda: told.ended(job), timeout=30_000)
+    failed = told.of(job)[-1]
+    assert failed.what.startswith("Out of memory on cpu, even with small batches: choose a smaller model")
+    assert failed.retry is False
+    assert [event.name for event in told.of(job) if isinstance(event, Stage)].count("memory") == 1
+    again = worker.submit(request)
+    qtbot.waitUntil(lambda: told.ended(again), timeout=30_000)
+    assert len([event for event in told.of(again) if isinstance(event, FrameTracked)]) == 30
 
 
 def test_stopping_breaks_work_off(worker, told, qtbot):

@@ -123,6 +123,16 @@ def test_where_less_is_not_enough_there_is_a_clear_word_and_nothing_is_lost(engi
     assert len(again.selected) == len(proposal.selected)
 
 
+def test_a_model_that_does_not_fit_is_named(monkeypatch):
+    monkeypatch.setattr("decaf_gui.tracking.checkpoints.load_sam", exhausted)
+    engine = Engine()
+    with pytest.raises(OutOfMemory, match="demo SAM2 does not fit into the memory of cpu: choose a smaller model"):
+        list(engine.load(mllm=False))
+    monkeypatch.undo()
+    list(engine.load(mllm=False))
+    assert engine.sam is not None
+
+
 def test_other_errors_are_not_tried_again(engine, clip, monkeypatch):
     def broken(*_):
         raise RuntimeError("shapes do not match")

@@ -225,7 +225,8 @@ def bench(
     names: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[NAME]...", help="rollout, grounding, tracking, click, worker, decode, memory, annotator, startup."
+            metavar="[NAME]...",
+            help="rollout, grounding, tracking, click, worker, canvas, decode, memory, annotator, startup.",
         ),
     ] = None,
     paper_size: Annotated[

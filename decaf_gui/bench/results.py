@@ -19,6 +19,7 @@ BENCHMARKS = {
     "tracking": "our session and the SAM2 stage against the sam2 package's predictor",
     "click": "prompt to mask, on a cached frame and on a cold one",
     "worker": "stretches without an event, and clicks while the worker is busy",
+    "canvas": "painting a new frame with masks, and points over one that is there",
     "decode": "sequential and random access against plain PyAV",
     "memory": "peak memory of propose over clips of growing length",
     "annotator": "a simulated annotator: work until all masks are good, by what is looked at next",

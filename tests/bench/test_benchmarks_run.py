@@ -130,3 +130,9 @@ def test_the_worker_is_watched_while_idle_and_busy(qapp):
     assert rows[0]["clicks"] == 15
     assert all(row["events"] >= 12 and row["longest stretch ms"] > 0 for row in rows[1:])
     assert result.targets == (), "promises are measured at full size only"
+
+
+def test_the_canvas_is_painted_at_all_sizes(qapp):
+    _, rows = result_of("canvas")
+    assert len(rows) == 9
+    assert all(row["median ms"] > 0 for row in rows)

@@ -10,7 +10,7 @@ then the object is tracked again from there. It ends when the mean J of every ob
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,9 +29,10 @@ from decaf_gui.core.errors import BadInput
 from decaf_gui.core.events import Event, FrameTracked, Proposed, Stage
 from decaf_gui.core.masks import Masks
 from decaf_gui.core.project import edits
+from decaf_gui.core.project.doubtful import object_doubts
 from decaf_gui.core.project.edits import Edit, NewMask
 from decaf_gui.core.project.planning import as_prompt, plan_tracking
-from decaf_gui.core.project.rows import MarkRow, MaskRow, ObjectRow, Project, PromptRow, TrackletRow
+from decaf_gui.core.project.rows import MarkRow, ObjectRow, Project, PromptRow, TrackletRow
 from decaf_gui.demo.scores import open_shapes, pick_expressions
 from decaf_gui.demo.shapes import ShapesClip, make_clip
 from decaf_gui.demo.world import ShapesExpression
@@ -282,20 +283,12 @@ def chooser(kind: str, seed: int) -> Callable[[Task], tuple[int, int] | None]:
 
 def most_doubtful(task: Task) -> tuple[int, int] | None:
     """The head of the doubt queue over all objects that are there; in order when nothing is doubtful."""
-    found = {thing: _doubts(task, thing) for thing in task.objects}
+    found = {thing: object_doubts(task.project, thing) for thing in task.objects}
     reviewed = {thing: _reviewed(task.project, thing) for thing in task.objects}
     waiting = doubt.queue(found, reviewed)
     if waiting:
         return waiting[0].object, waiting[0].frame
     return min(_left(task), key=lambda pair: (pair[1], pair[0]), default=None)
-
-
-def _doubts(task: Task, thing: int) -> Mapping[int, doubt.Doubt]:
-    rows = list(task.project.where(MaskRow, object=thing))
-    ious = {row.frame: row.iou for row in rows if row.iou is not None}
-    present = {row.frame: row.present for row in rows if row.present is not None}
-    maps, sampled = task.project.attention(1) or (None, ())
-    return doubt.doubts(task.project.masks(thing), ious, present, maps, sampled)
 
 
 def _left(task: Task) -> list[tuple[int, int]]:

@@ -128,6 +128,23 @@ def demo(
         commands.run_demo(out, seed, level, frames, device, as_json=as_json)
 
 
+@app.command("open")
+def open_(
+    paths: Annotated[list[Path], typer.Argument(help="A project (.decaf), or clips: videos, folders of images.")],
+    project: Annotated[
+        Path | None, typer.Option("--project", help="The project for the clips; else it lies beside the first one.")
+    ] = None,
+    mllm: Annotated[str, typer.Option("--mllm", help="Id from `models list`, hub id, or folder.")] = "demo",
+    sam: Annotated[str, typer.Option("--sam", help="Id from `models list`, .pt file, or folder.")] = "demo",
+    device: Device = "auto",
+) -> int:
+    """Review clips in a window."""
+    from decaf_gui.app.main import open_window
+    from decaf_gui.app.tools import EngineChoice
+
+    return open_window(paths, project, EngineChoice(mllm, sam, device))
+
+
 @project_app.command("show")
 def project_show(file: ProjectFile, as_json: Json = False) -> None:
     """Clips, expressions and objects, and how far the review is."""

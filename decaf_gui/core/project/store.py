@@ -70,6 +70,7 @@ class Store:
     ) -> None:
         self.path, self.project, self.note = path, project, note
         self._connection, self._lock = connection, lock
+        self._closed = False
 
     @classmethod
     def create(cls, path: str | Path, *, durable: bool = False) -> Store:
@@ -144,7 +145,10 @@ class Store:
         self.close()
 
     def close(self) -> None:
-        """Puts everything into the one file and lets go of it."""
+        """Puts everything into the one file and lets go of it. Closing twice is no error."""
+        if self._closed:
+            return
+        self._closed = True
         with suppress(sqlite3.Error):
             if not self.read_only:
                 self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")

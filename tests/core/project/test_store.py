@@ -135,6 +135,16 @@ def test_a_clip_with_a_range_that_cannot_be_is_refused(path, said):
         Store.open(path)
 
 
+def test_closing_twice_leaves_the_lock_of_whoever_came_after(path):
+    first = Store.open(path)
+    first.close()
+    with Store.open(path) as second:
+        first.close()
+        assert not second.read_only
+        with Store.open(path) as third:
+            assert third.read_only
+
+
 def test_a_lock_of_another_host_is_respected(path):
     (path.parent / ".work.decaf.lock").write_text('{"host": "elsewhere", "process": 1}')
     with Store.open(path) as reader:

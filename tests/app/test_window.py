@@ -1,0 +1,251 @@
+"""The real window, offscreen, driven by keys and mouse: propose, judge, correct, undo, close, open again."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtWidgets import QLabel
+
+from decaf_gui.app.actions import DEEDS, PRESETS, conflicts
+from decaf_gui.app.desk import Desk
+from decaf_gui.app.main import open_project
+from decaf_gui.app.view import View
+from decaf_gui.app.window import MainWindow
+from decaf_gui.app.worker import Worker
+from decaf_gui.core.errors import BadInput
+from decaf_gui.core.project.rows import ClipRow, ExpressionRow, ObjectRow, PromptRow, TrackletRow, VerdictRow
+from decaf_gui.core.project.store import Store
+
+LONG = 60_000
+Key = Qt.Key
+
+
+@pytest.fixture
+def opened(path, engine, qtbot, monkeypatch):
+    """Opens the project in a window, as often as it is called."""
+    windows = []
+
+    def open_it() -> MainWindow:
+        view = View(Desk(Store.open(path), Worker(make=lambda _: engine)))
+        made = MainWindow(view, ("demo", "knows shapes only"))
+        windows.append(made)
+        made.resize(1280, 800)
+        made.show()
+        qtbot.waitUntil(lambda: made.picture is not None, timeout=LONG)
+        return made
+
+    yield open_it
+    for window in windows:
+        window.close()
+        window.deleteLater()
+
+
+@pytest.fixture
+def window(opened):
+    return opened()
+
+
+def at(window, x, y) -> QPoint:
+    return QPoint(*(round(v) for v in window.canvas.view.to_widget(x, y)))
+
+
+def middle(shapes, thing, frame):
+    pixels = np.argwhere(shapes.masks[thing, frame])
+    y, x = pixels[len(pixels) // 2]
+    return float(x) + 0.5, float(y) + 0.5
+
+
+def rest(window, qtbot):
+    qtbot.waitUntil(lambda: not window.view.desk.work, timeout=LONG)
+
+
+def press(window, qtbot, *keys):
+    for key in keys:
+        qtbot.keyClick(window.canvas, *((key,) if isinstance(key, Key) else key))
+
+
+def propose(window, qtbot, text="the red cross"):
+    window.expressions.line.setFocus()
+    qtbot.keyClicks(window.expressions.line, text)
+    qtbot.keyClick(window.expressions.line, Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    rest(window, qtbot)
+    window.view.pick_first()
+
+
+def test_propose_judge_correct_undo_and_open_again(window, opened, qtbot, shapes, path):
+    view, project = window.view, lambda: window.view.project
+    propose(window, qtbot)
+    chosen = view.candidate_id
+    assert project().need(TrackletRow, chosen).selected
+    press(window, qtbot, Key.Key_Return)
+    made = project().need(VerdictRow, chosen).object
+    assert made == 3
+    press(window, qtbot, Key.Key_Down, Key.Key_X)
+    assert any(row.state == "rejected" for row in project().rows(VerdictRow).values())
+    press(window, qtbot, Key.Key_3, *[Key.Key_D] * 5)
+    assert (view.object_id, view.frame) == (3, 5)
+    qtbot.waitUntil(lambda: window.picture[0] == 5, timeout=LONG)
+    x, y = middle(shapes, 0, 5)
+    before = project()
+    qtbot.mouseClick(window.canvas, Qt.MouseButton.LeftButton, pos=at(window, x, y))
+    qtbot.mouseClick(window.canvas, Qt.MouseButton.RightButton, pos=at(window, 3, 3))
+    rest(window, qtbot)
+    points = project().need(PromptRow, 3, 5).points
+    assert [positive for *_, positive in points] == [True, False]
+    assert points[0][:2] == pytest.approx((x, y), abs=1)
+    while not project().same(before):
+        qtbot.keyClick(window.canvas, Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    qtbot.keyClick(window.canvas, Key.Key_Y, Qt.KeyboardModifier.ControlModifier)
+    assert project().find(PromptRow, 3, 5) is not None
+    last = project()
+    window.close()
+    assert not path.with_name(path.name + "-wal").exists(), "closing left more than one file"
+    again = opened()
+    assert again.view.project.same(last)
+
+
+def test_typing_an_expression_presses_no_other_key(window, qtbot):
+    before = window.view.project
+    window.expressions.line.setFocus()
+    text = "xlfbdoqn? [x] 123"
+    qtbot.keyClicks(window.expressions.line, text)
+    qtbot.keyClick(window.expressions.line, Key.Key_Backspace)
+    qtbot.keyClick(window.expressions.line, Key.Key_Home)
+    assert window.expressions.line.text() == text[:-1]
+    assert window.view.project is before
+    assert window.view.frame == 0
+    assert not window.view.desk.work
+
+
+def test_the_same_key_stops_tracking(window, qtbot, engine):
+    engine.pause = 0.05
+    window.view.pick(("object", 1))
+    window.view.look_at(10)
+    press(window, qtbot, Key.Key_F)
+    qtbot.waitUntil(lambda: bool(window.view._pending), timeout=LONG)
+    assert window.work_bar.text.text().startswith("Tracking shape0")
+    press(window, qtbot, Key.Key_F)
+    rest(window, qtbot)
+    assert 1 < len(window.view.project.masks(1)) < 20
+    qtbot.waitUntil(lambda: not window.work_bar.bar.isVisible())
+
+
+def test_marks_by_key_on_the_range_of_the_timeline(window, qtbot):
+    view = window.view
+    view.pick(("object", 1))
+    view.look_at(4)
+    press(window, qtbot, Key.Key_BracketLeft)
+    view.look_at(7)
+    press(window, qtbot, Key.Key_BracketRight, Key.Key_L)
+    assert view.project.locked(1) == {4, 5, 6, 7}
+    assert "range 4 to 7" in window.transport.range.text()
+    press(window, qtbot, Key.Key_L, Key.Key_O)
+    assert view.project.masks(1).absent(5)
+    press(window, qtbot, Key.Key_Delete)
+    assert view.project.masks(1).frames == (10,)
+
+
+def test_threshold_and_lists(window, qtbot):
+    propose(window, qtbot)
+    before = window.view.project
+    qtbot.waitUntil(lambda: window.candidates.tree.topLevelItemCount() > 3)
+    window.candidates.slider.setValue(100)
+    qtbot.waitUntil(lambda: "candidates: 0" in window.candidates.counts.text())
+    window.candidates.slider.setValue(0)
+    qtbot.waitUntil(lambda: "candidates: 0" not in window.candidates.counts.text())
+    assert window.view.project is before
+    item = window.candidates.tree.topLevelItem(0)
+    window.candidates.tree.setCurrentItem(item)
+    assert window.view.picked == ("object", 1)
+    item = window.candidates.tree.topLevelItem(0)
+    item.setCheckState(0, Qt.CheckState.Unchecked)
+    assert ("object", 1) in window.view.hidden
+
+
+def test_playing_goes_to_the_end_and_stops(window, qtbot):
+    press(window, qtbot, Key.Key_Space)
+    assert window.play_timer.isActive()
+    qtbot.waitUntil(lambda: window.view.frame == 29, timeout=LONG)
+    qtbot.waitUntil(lambda: not window.play_timer.isActive())
+
+
+def test_what_cannot_be_done_is_in_the_banner(window, qtbot):
+    window.view.pick(None)
+    press(window, qtbot, Key.Key_Return)
+    assert window.banner.isVisible()
+    assert "Choose a candidate" in window.banner.text.text()
+    qtbot.mouseClick(window.banner.closing, Qt.MouseButton.LeftButton)
+    assert not window.banner.isVisible()
+
+
+def test_the_models_are_named_with_what_must_be_said(window):
+    assert window.expressions.chip.text() == "demo"
+    assert "shapes" in window.expressions.chip.toolTip()
+
+
+def test_closing_while_tracking_keeps_what_was_found(window, qtbot, engine, path):
+    engine.pause = 0.05
+    window.view.pick(("object", 1))
+    window.view.look_at(10)
+    window.view.track("forward")
+    qtbot.waitUntil(lambda: len(window.view._pending.get(1, ())) > 3, timeout=LONG)
+    shown = set(window.view._pending[1])
+    window.close()
+    with Store.open(path) as again:
+        assert shown <= set(again.project.masks(1).frames)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_no_key_means_two_things(preset):
+    assert conflicts({deed.name: deed.keys_of(preset) for deed in DEEDS}) == []
+
+
+def test_every_action_of_the_window_has_a_deed_and_a_text(window):
+    names = {deed.name for deed in DEEDS}
+    assert set(window.acts) <= names
+    assert all(action.text() for action in window.acts.values())
+    press_help = window.acts["keys"]
+    press_help.trigger()
+    shown = [label for label in window.findChildren(QLabel) if "Next doubtful frame" in label.text()]
+    assert shown
+
+
+def test_a_clip_opens_with_a_project_beside_it(media, tmp_path):
+    import shutil
+
+    clip = tmp_path / "dog clip"
+    shutil.copytree(media, clip)
+    with open_project([clip]) as store:
+        assert store.path == tmp_path / "dog clip.decaf"
+        assert [row.path for row in store.project.rows(ClipRow).values()] == ["dog clip"]
+    with open_project([clip]) as again:
+        assert len(again.project.rows(ClipRow)) == 1
+    with open_project([tmp_path / "dog clip.decaf", clip]) as both:
+        assert len(both.project.rows(ClipRow)) == 1
+    with open_project([clip], tmp_path / "other.decaf") as named:
+        assert named.path.name == "other.decaf"
+    with pytest.raises(BadInput, match="one project"):
+        open_project([tmp_path / "dog clip.decaf", tmp_path / "other.decaf"])
+    with pytest.raises(BadInput, match="no file or folder"):
+        open_project([tmp_path / "none.mp4"])
+    with pytest.raises(BadInput, match="no project"):
+        open_project([tmp_path / "none.decaf"])
+    assert not (tmp_path / "none.decaf").exists()
+
+
+def test_without_a_display_it_says_so(path, tmp_path):
+    import os
+
+    env = {k: v for k, v in os.environ.items() if k not in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")}
+    command = [sys.executable, "-m", "decaf_gui.cli", "open", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, env=env, timeout=60, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("decaf-gui: There is no display for a window: use `decaf-gui propose`")
+    assert len(done.stderr.splitlines()) == 1
+    with Store.open(path) as again:
+        assert again.project.rows(ObjectRow)
+        assert not again.project.rows(ExpressionRow)

@@ -76,7 +76,7 @@ def open_window(paths: Sequence[Path], project: Path | None = None, choice: Engi
         application = QApplication.instance() or QApplication(sys.argv[:1])
         application.setApplicationName("DecAF GUI")
         notes = " ".join(dict.fromkeys(card.note for card in cards if card.note))
-        names = " + ".join(card.title for card in cards)
+        names = " + ".join(card.title for card in cards) + (" (shapes only)" if notes else "")
         view = View(Desk(store, Worker(choice)))
         window = MainWindow(view, (f"{names} · {choice.device}", notes))
         window.show()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 from decaf_gui.console import Reporter
 from decaf_gui.core.clip import Clip
@@ -75,27 +76,23 @@ def export_project(
 ) -> None:
     """Writes the labels of all clips of a project; with their frames, if asked for."""
     from decaf_gui.formats.base import Written
-    from decaf_gui.formats.projects import label_set_of_project
-    from decaf_gui.formats.registry import format_named
+    from decaf_gui.formats.projects import Export, export, notices
 
     if which not in ("accepted", "all"):
         raise BadInput(f'--objects is accepted or all, not "{which}".')
-    chosen = [format_named(name) for name in dict.fromkeys(formats)]
     reporter = Reporter(as_json=as_json)
     written: list[str] = []
     with Store.open(path, read_only=True) as store:
-        for row in store.project.where(ClipRow):
-            with _opened(store, row) as clip:
-                labels = label_set_of_project(store.project, row, clip, "all" if which == "all" else "accepted")
-                for form in chosen:
-                    assert form.writer is not None
-                    for event in reporter.watch(form.writer(labels, clip, out, overwrite=overwrite, frames=frames)):
-                        if isinstance(event, Written):
-                            written.append(str(event.path))
-                            for warning in event.warnings:
-                                reporter.say(f"{row.path}, {event.format}: {warning}")
-                if labels.notice:
-                    reporter.say(f"Note: {labels.notice}")
+        media = {row.id: store.media(row) for row in store.project.where(ClipRow)}
+        objects: Literal["accepted", "all"] = "all" if which == "all" else "accepted"
+        wanted = Export(store.project, media, tuple(formats), out, objects, frames, overwrite)
+        for event in reporter.watch(export(wanted)):
+            if isinstance(event, Written):
+                written.append(str(event.path))
+                for warning in event.warnings:
+                    reporter.say(f"{event.format}: {warning}")
+        for notice in notices(store.project):
+            reporter.say(f"Note: {notice}")
     for home in dict.fromkeys(written):
         reporter.say(f"wrote {home}")
     reporter.result(written=list(dict.fromkeys(written)))
@@ -120,25 +117,10 @@ def _work(row: ClipRow) -> str:
     return f"{row.first} to {row.last}" + (f" by {row.step}" if row.step > 1 else "")
 
 
-def _opened(store: Store, row: ClipRow) -> Clip:
-    """A project's clip, the frames to be worked on. Raises BadInput when its media are gone or changed."""
-    state = _state(store, row)
-    if state != "there":
-        raise BadInput(f"The clip {row.path} is {state}: put it back to {store.media(row)}, or relink it.")
-    return Clip.open(store.media(row), frames=row.work_frames)
-
-
 def _state(store: Store, row: ClipRow) -> str:
-    """Whether a clip's media are there and the same: "there", "missing", "changed" or "unreadable"."""
-    media = store.media(row)
-    if not media.exists():
-        return "missing"
-    try:
-        with Clip.open(media) as clip:
-            same = (len(clip), clip.size, clip.fingerprint.sha256) == (row.frames, row.size, row.sha256)
-    except BadInput:
-        return "unreadable"
-    return "there" if same else "changed"
+    from decaf_gui.formats.projects import media_state
+
+    return media_state(row, store.media(row))
 
 
 def _verdicts(project: Project, expression: int) -> tuple[int, int, int]:

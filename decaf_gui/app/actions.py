@@ -26,9 +26,10 @@ class Deed:
 PRESETS: Mapping[str, str] = MappingProxyType({"default": "Default", "cvat": "Close to CVAT"})
 MENUS = ("File", "Edit", "View", "Go", "Object")
 DEEDS: tuple[Deed, ...] = (
-    Deed("open", "File", "Open clip or project...", ("Ctrl+O",)),
-    Deed("add_clip", "File", "Add clips...", ("Ctrl+Shift+O",)),
+    Deed("add_clip", "File", "Add clips...", ("Ctrl+O",)),
+    Deed("add_folder", "File", "Add a folder of images...", ("Ctrl+Shift+O",)),
     Deed("save_copy", "File", "Save a copy...", ("Ctrl+S",)),
+    Deed("export", "File", "Export labels...", ("Ctrl+E",), ("Ctrl+Shift+E",)),
     Deed("quit", "File", "Quit", ("Ctrl+Q",)),
     Deed("undo", "Edit", "Undo", ("Ctrl+Z",)),
     Deed("redo", "Edit", "Redo", ("Ctrl+Shift+Z", "Ctrl+Y")),

@@ -15,9 +15,18 @@ from pathlib import Path
 from PySide6.QtCore import QCoreApplication, QObject, Signal
 from PySide6.QtGui import QUndoCommand, QUndoStack
 
-from decaf_gui.app.requests import ClickRequest, LookRequest, MadeWith, PreviewRequest, ProposeRequest, TrackRequest
+from decaf_gui.app.requests import (
+    ClickRequest,
+    ExportRequest,
+    LookRequest,
+    MadeWith,
+    PreviewRequest,
+    ProposeRequest,
+    TrackRequest,
+)
 from decaf_gui.app.turns import Cancelled, Failed, Finished
 from decaf_gui.app.worker import PATIENCE, Worker
+from decaf_gui.core.clip import Clip
 from decaf_gui.core.entities import Box, Grounding, Point, Tracklet
 from decaf_gui.core.errors import BadInput, DecafError
 from decaf_gui.core.events import AttentionReady, Event, FrameTracked, Prompted, Proposed, TrackletsReady
@@ -29,6 +38,7 @@ from decaf_gui.core.project.receipts import receipt
 from decaf_gui.core.project.review import Ended, Review
 from decaf_gui.core.project.rows import ClipRow, ExpressionRow, ObjectRow, Project, PromptRow, TrackletRow
 from decaf_gui.core.project.store import Pending, Store
+from decaf_gui.formats.projects import Export, Which
 from decaf_gui.pipeline.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -141,6 +151,15 @@ class Desk(QObject):
         self._apply(edit)
         self._remember(edit)
 
+    def add_clip(self, clip: Clip) -> int:
+        """Adds a clip to the project, unless it is there: its id."""
+        path = self._store.relative(clip.path)
+        known = next((row.id for row in self.project.rows(ClipRow).values() if row.path == path), None)
+        if known is not None:
+            return known
+        self.do(edits.add_clip(self.project, path, clip.fingerprint, clip.size, clip.fps))
+        return max(row.id for row in self.project.rows(ClipRow).values())
+
     def undo(self) -> None:
         """Withdraws the latest click that is waiting for its mask, else takes back the last edit."""
         waiting = [job for job, work in self._work.items() if isinstance(work, ClickWork)]
@@ -252,6 +271,22 @@ class Desk(QObject):
                 self._follow({int(new): row.frame}, "both", edit)
             except BadInput as error:  # its clip is missing, say: it is accepted all the same
                 self.refused.emit(str(error))
+
+    def export(
+        self,
+        formats: Sequence[str],
+        out: Path,
+        which: Which = "accepted",
+        *,
+        frames: bool = False,
+        overwrite: bool = False,
+    ) -> int:
+        """Writes the labels of all clips as they are now: the job. It says `Written` in `happened` for each result."""
+        media = {row.id: self._store.media(row) for row in self.project.where(ClipRow)}
+        wanted = Export(self.project, media, tuple(formats), out, which, frames, overwrite)
+        job = self._worker.submit(ExportRequest(wanted))
+        self._work[job] = Work(f"Exporting to {out.name}")
+        return job
 
     def cancel(self, job: int) -> None:
         """Breaks a job off; what it has brought stays."""

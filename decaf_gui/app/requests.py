@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 from decaf_gui.app.tools import Tools
 from decaf_gui.core.entities import Prompt
 from decaf_gui.core.events import Event, Stage
+from decaf_gui.formats.projects import Export, export
 from decaf_gui.pipeline.settings import Settings
 
 if TYPE_CHECKING:
@@ -70,6 +71,19 @@ class ProposeRequest:
         """In the worker's thread."""
         yield from tools.ready(mllm=True)
         yield from tools.engine.propose(tools.clip(self.clip), self.expression, self.settings)
+
+
+@dataclass(frozen=True)
+class ExportRequest:
+    """Writes labels: the writers' events. The project is as it was when this was asked for."""
+
+    priority: ClassVar[Priority] = Priority.PROPOSE
+    coalesces: ClassVar[bool] = False
+    wanted: Export
+
+    def run(self, tools: Tools) -> Iterator[Event]:
+        """In the worker's thread; no model is needed."""
+        return export(self.wanted)
 
 
 @dataclass(frozen=True, eq=False)

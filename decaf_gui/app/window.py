@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from time import strftime
 
 from PySide6.QtCore import QElapsedTimer, Qt, QTimer
-from PySide6.QtGui import QAction, QCloseEvent, QKeySequence
+from PySide6.QtGui import QAction, QCloseEvent, QDragEnterEvent, QDropEvent, QKeySequence
 from PySide6.QtWidgets import (
     QApplication,
     QDockWidget,
+    QFileDialog,
     QLabel,
     QListWidget,
     QListWidgetItem,
@@ -27,16 +28,19 @@ from decaf_gui.app.bars import Banner, ExpressionBar, Transport, WorkBar
 from decaf_gui.app.candidates import CandidatesPanel, Entry
 from decaf_gui.app.canvas import Canvas, Tool
 from decaf_gui.app.desk import PreviewWork, TrackWork
+from decaf_gui.app.export_dialog import ExportDialog, Wish
 from decaf_gui.app.frames import FrameReader
 from decaf_gui.app.lanes import attention_curve, total_score
 from decaf_gui.app.painting import MODES, Frame
 from decaf_gui.app.timeline import Timeline, clock
 from decaf_gui.app.turns import Cancelled, Failed, Finished
 from decaf_gui.app.view import View
+from decaf_gui.core.clip import Clip
 from decaf_gui.core.errors import DecafError
 from decaf_gui.core.events import Event, Stage
 from decaf_gui.core.project.planning import Direction, Span
 from decaf_gui.core.project.rows import ClipRow, ExpressionRow, GroundingRow, TrackletRow, VerdictRow
+from decaf_gui.formats.base import Written
 
 DOUBT_PAUSE = 400
 """Milliseconds without a change before doubt is worked out again: it looks at every mask."""
@@ -49,6 +53,7 @@ class MainWindow(QMainWindow):
         super().__init__()
         self.view = view
         self.reader = FrameReader(self)
+        self.setAcceptDrops(True)
         self.picture: tuple[int, Frame] | None = None
         self._asked = -1
         self._job_stage: dict[int, Stage] = {}
@@ -129,6 +134,10 @@ class MainWindow(QMainWindow):
         """What each action does."""
         view, canvas = self.view, self.canvas
         return {
+            "add_clip": self._choose_clips,
+            "add_folder": self._choose_folder,
+            "save_copy": self._save_copy,
+            "export": self._export,
             "quit": self.close,
             "undo": view.undo,
             "redo": view.redo,
@@ -268,6 +277,9 @@ class MainWindow(QMainWindow):
     def _on_event(self, job: int, event: Event) -> None:
         """Progress of the latest job in the status bar; failures in the banner."""
         work = self.view.desk.work.get(job)
+        if isinstance(event, Written):
+            words = self.tr("{0} is in {1}").format(event.format, event.path)
+            self.statusBar().showMessage(". ".join([words, *event.warnings]), 15000)
         if isinstance(event, Stage) and work is not None and not isinstance(work, PreviewWork):
             note = f": {event.note}" if event.note else ""
             self.work_bar.tell(f"{work.title}, {event.name}{note}", event.done, event.total)
@@ -385,6 +397,61 @@ class MainWindow(QMainWindow):
         if frame >= row.frames - 1:
             self.play_timer.stop()
         self.view.look_at(frame)
+
+    def _choose_clips(self) -> None:
+        folder = str(self.view.desk.store.path.parent)
+        paths, _ = QFileDialog.getOpenFileNames(self, self.tr("Clips"), folder)
+        self.add_clips([Path(path) for path in paths])
+
+    def _choose_folder(self) -> None:
+        folder = str(self.view.desk.store.path.parent)
+        path = QFileDialog.getExistingDirectory(self, self.tr("A folder of images"), folder)
+        self.add_clips([Path(path)] if path else [])
+
+    def add_clips(self, paths: Sequence[Path]) -> None:
+        """Adds clips to the project; those that cannot be opened are told, the others join."""
+        before = set(self.view.project.rows(ClipRow))
+        for path in paths:
+            try:
+                with Clip.open(path) as clip:
+                    self.view.desk.add_clip(clip)
+            except DecafError as error:
+                self.banner.tell(str(error))
+        new = sorted(set(self.view.project.rows(ClipRow)) - before)
+        if new:
+            self.view.open_clip(int(new[0][0]))
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802
+        """Takes files and folders."""
+        if event.mimeData().hasUrls():
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802
+        """Adds what was dropped."""
+        self.add_clips([Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()])
+        event.acceptProposedAction()
+
+    def _save_copy(self) -> None:
+        store = self.view.desk.store
+        suggested = str(store.path.with_stem(f"{store.path.stem} copy"))
+        path, _ = QFileDialog.getSaveFileName(self, self.tr("Save a copy"), suggested, "DecAF (*.decaf)")
+        if path:
+            try:
+                store.save_copy(path)
+                self.statusBar().showMessage(self.tr("A copy is in {0}").format(path), 8000)
+            except DecafError as error:
+                self.banner.tell(str(error))
+
+    def _export(self) -> None:
+        store = self.view.desk.store
+        dialog = ExportDialog(self.view.project, store.path.with_name(f"{store.path.stem} labels"), self)
+        dialog.accepted.connect(lambda: self.export(dialog.wish()))
+        dialog.finished.connect(dialog.deleteLater)
+        dialog.open()
+
+    def export(self, wish: Wish) -> None:
+        """Writes labels in the worker; the status bar shows how far it is."""
+        self.view.desk.export(wish.formats, wish.out, wish.which, frames=wish.frames, overwrite=wish.overwrite)
 
     def _tell_keys(self) -> None:
         lines = [

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from decaf_gui.core.clip import Clip
 from decaf_gui.core.entities import Label
 from decaf_gui.core.errors import BadInput
+from decaf_gui.core.events import Event
 from decaf_gui.core.masks import Masks
 from decaf_gui.core.project.edits import tracklet_masks
 from decaf_gui.core.project.rows import (
@@ -24,8 +27,63 @@ from decaf_gui.core.project.rows import (
     VerdictRow,
 )
 from decaf_gui.formats.labelset import LabelledObject, LabelSet
+from decaf_gui.formats.registry import format_named
 
 Which = Literal["accepted", "all"]
+
+
+@dataclass(frozen=True)
+class Export:
+    """What is to be written of a project: `media` says where each clip's file lies, by the clip's id."""
+
+    project: Project
+    media: Mapping[int, Path]
+    formats: tuple[str, ...]
+    out: Path
+    which: Which = "accepted"
+    frames: bool = False
+    overwrite: bool = False
+
+
+def export(wanted: Export) -> Iterator[Event]:
+    """Writes all clips in all formats: each writer's events.
+
+    Raises BadInput before anything is written when media are gone or changed, or results are there already.
+    """
+    chosen = [format_named(name) for name in dict.fromkeys(wanted.formats)]
+    rows = list(wanted.project.where(ClipRow))
+    if not rows:
+        raise BadInput("There is no clip in this project: nothing can be exported.")
+    for row in rows:
+        with open_worked_on(row, wanted.media[row.id]) as clip:
+            for form in chosen:
+                form.check_output(clip, wanted.out, overwrite=wanted.overwrite)
+    for row in rows:
+        with open_worked_on(row, wanted.media[row.id]) as clip:
+            labels = label_set_of_project(wanted.project, row, clip, wanted.which)
+            for form in chosen:
+                assert form.writer is not None
+                yield from form.writer(labels, clip, wanted.out, overwrite=wanted.overwrite, frames=wanted.frames)
+
+
+def open_worked_on(row: ClipRow, media: Path) -> Clip:
+    """A project's clip, the frames to be worked on. Raises BadInput when its media are gone or changed."""
+    state = media_state(row, media)
+    if state != "there":
+        raise BadInput(f"The clip {row.path} is {state}: put it back to {media}, or relink it.")
+    return Clip.open(media, frames=row.work_frames)
+
+
+def media_state(row: ClipRow, media: Path) -> str:
+    """Whether a clip's media are there and the same: "there", "missing", "changed" or "unreadable"."""
+    if not media.exists():
+        return "missing"
+    try:
+        with Clip.open(media) as clip:
+            same = (len(clip), clip.size, clip.fingerprint.sha256) == (row.frames, row.size, row.sha256)
+    except BadInput:
+        return "unreadable"
+    return "there" if same else "changed"
 
 
 def label_set_of_project(project: Project, row: ClipRow, clip: Clip, which: Which = "accepted") -> LabelSet:
@@ -46,9 +104,13 @@ def label_set_of_project(project: Project, row: ClipRow, clip: Clip, which: Whic
             masks = _worked_on(tracklet_masks(project, tracklet.id), row)
             objects.append(LabelledObject(number, label, masks, (asked[tracklet.expression],)))
     texts = [project.need(ExpressionRow, expression).text for expression in asked]
-    sources = _sources(project)
-    notice = " ".join(dict.fromkeys(str(source["notice"]) for source in sources if source.get("notice")))
-    return LabelSet.of_clip(clip, objects, labels, texts, {"masks": sources}, notice)
+    notice = " ".join(notices(project))
+    return LabelSet.of_clip(clip, objects, labels, texts, {"masks": _sources(project)}, notice)
+
+
+def notices(project: Project) -> list[str]:
+    """What must be said of the masks of a project, each sentence once."""
+    return list(dict.fromkeys(str(source["notice"]) for source in _sources(project) if source.get("notice")))
 
 
 def _objects(project: Project, clip: ClipRow, asked: dict[int, int]) -> Iterator[LabelledObject]:

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtWidgets import QLabel
+from PySide6.QtWidgets import QDialogButtonBox, QLabel
 
 from decaf_gui.app.actions import DEEDS, PRESETS, conflicts
 from decaf_gui.app.desk import Desk
+from decaf_gui.app.export_dialog import ExportDialog
 from decaf_gui.app.main import open_project
 from decaf_gui.app.view import View
 from decaf_gui.app.window import MainWindow
 from decaf_gui.app.worker import Worker
 from decaf_gui.core.errors import BadInput
+from decaf_gui.core.project import edits
 from decaf_gui.core.project.rows import ClipRow, ExpressionRow, ObjectRow, PromptRow, TrackletRow, VerdictRow
 from decaf_gui.core.project.store import Store
+from decaf_gui.formats.registry import format_named
 
 LONG = 60_000
 Key = Qt.Key
@@ -215,8 +219,6 @@ def test_every_action_of_the_window_has_a_deed_and_a_text(window):
 
 
 def test_a_clip_opens_with_a_project_beside_it(media, tmp_path):
-    import shutil
-
     clip = tmp_path / "dog clip"
     shutil.copytree(media, clip)
     with open_project([clip]) as store:
@@ -249,3 +251,68 @@ def test_without_a_display_it_says_so(path, tmp_path):
     with Store.open(path) as again:
         assert again.project.rows(ObjectRow)
         assert not again.project.rows(ExpressionRow)
+
+
+def test_exporting_writes_what_was_accepted(window, qtbot, tmp_path):
+    propose(window, qtbot)
+    press(window, qtbot, Key.Key_Return)
+    for thing in (1, 2):  # known on one frame only
+        window.view.do(lambda project, thing=thing: edits.remove_object(project, thing))
+    out = tmp_path / "labels"
+    dialog = ExportDialog(window.view.project, out, window)
+    qtbot.addWidget(dialog)
+    assert str(out / "davis") in dialog.told.text()
+    dialog.formats["coco"].setChecked(True)
+    window.export(dialog.wish())
+    rest(window, qtbot)
+    masks = window.view.project.masks(3)
+    read = format_named("davis").reader(out / "davis")
+    assert [read.objects[0].masks.rle(frame) for frame in range(30)] == [masks.rle(frame) for frame in range(30)]
+    assert list((out / "coco/annotations").glob("*.json"))
+    assert "coco is in" in window.statusBar().currentMessage()
+    again = ExportDialog(window.view.project, out, window)
+    qtbot.addWidget(again)
+    assert "is there already" in again.told.text()
+    assert not again.buttons.button(QDialogButtonBox.StandardButton.Ok).isEnabled()
+    window.export(again.wish())
+    rest(window, qtbot)
+    assert "--overwrite" in window.banner.text.text() or "exists" in window.banner.text.text()
+    again.overwrite.setChecked(True)
+    assert again.buttons.button(QDialogButtonBox.StandardButton.Ok).isEnabled()
+    for box in again.formats.values():
+        box.setChecked(False)
+    assert not again.buttons.button(QDialogButtonBox.StandardButton.Ok).isEnabled()
+
+
+def test_export_refuses_what_is_not_known_everywhere(window, qtbot, tmp_path):
+    dialog = ExportDialog(window.view.project, tmp_path / "labels", window)
+    qtbot.addWidget(dialog)
+    window.export(dialog.wish())
+    rest(window, qtbot)
+    assert "is not labelled on frame 0" in window.banner.text.text()
+    assert not (tmp_path / "labels/davis").exists()
+
+
+def test_clips_are_added_and_those_that_cannot_be_are_told(window, qtbot, media, tmp_path):
+    other = tmp_path / "other"
+    shutil.copytree(media, other)
+    window.add_clips([tmp_path / "none.mp4", other, media])
+    assert "There is no file or folder" in window.banner.text.text()
+    assert len(window.view.project.rows(ClipRow)) == 2, "the clip that is there was added again"
+    assert window.view.clip == 2
+    qtbot.waitUntil(lambda: window.clips.count() == 2)
+    window.view.undo()
+    assert len(window.view.project.rows(ClipRow)) == 1
+    assert window.view.clip == 0
+    window.view.open_clip(1)
+    qtbot.waitUntil(lambda: window.picture is not None, timeout=LONG)
+
+
+def test_a_copy_is_saved(window, tmp_path, monkeypatch):
+    target = tmp_path / "copy.decaf"
+    monkeypatch.setattr("decaf_gui.app.window.QFileDialog.getSaveFileName", lambda *_: (str(target), ""))
+    window.acts["save_copy"].trigger()
+    with Store.open(target) as copy:
+        assert copy.project.same(window.view.project)
+    window.acts["save_copy"].trigger()
+    assert "exists" in window.banner.text.text()

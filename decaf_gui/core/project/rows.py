@@ -10,6 +10,7 @@ import io
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from types import MappingProxyType
 from typing import ClassVar, Literal, TypeVar
 
@@ -373,6 +374,7 @@ def pack_masks(masks: Masks) -> bytes:
     return zlib.compress(b"\n".join(lines))
 
 
+@lru_cache(maxsize=256)  # whoever shows candidates asks for the same ones with every frame
 def unpack_masks(packed: bytes, size: tuple[int, int]) -> Masks:
     """The masks of `pack_masks`. Raises BadInput for anything else."""
     try:

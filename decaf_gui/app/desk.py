@@ -86,11 +86,12 @@ class ProposeWork(Work):
 
 @dataclass(eq=False)
 class TrackWork(Work):
-    """Tracking in work: the review's job, what was planned, and the click that began it."""
+    """Tracking in work: the review's job, what was planned, the click that began it, and the frames that have come."""
 
     plan: Plan = field(default_factory=lambda: Plan({}, {}, ()))
     review_job: int = 0
     cause: PromptRow | None = None
+    done: int = 0
 
 
 class Command(QUndoCommand):
@@ -405,6 +406,7 @@ class Desk(QObject):
             self._follow({row.object: row.frame}, "both", edit, row)
 
     def _stream(self, work: TrackWork, event: FrameTracked) -> None:
+        work.done += 1
         spans = work.plan.spans
         masks = {
             thing: (event.frame, NewMask(rle, event.ious.get(thing), event.present.get(thing)))

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from pathlib import Path
 
 from PySide6.QtCore import QMetaObject, QObject, Qt, QThread, Signal, Slot
 
-from decaf_gui.core.clip import Clip
+from decaf_gui.app.open_clips import OpenClips
 from decaf_gui.core.errors import DecafError
 
-OPEN_CLIPS = 2
 CLIP_BYTES = 256 << 20
 """Decoded frames that are kept of a clip on the screen."""
 
@@ -24,7 +22,7 @@ class Decoder(QObject):
     def __init__(self) -> None:
         super().__init__()
         self.wanted: tuple[Path, int] | None = None
-        self._clips: OrderedDict[Path, Clip] = OrderedDict()
+        self._clips = OpenClips(CLIP_BYTES)
 
     @Slot()
     def read(self) -> None:
@@ -34,7 +32,7 @@ class Decoder(QObject):
             return
         path, frame = wanted
         try:
-            picture = self._clip(path)[frame]
+            picture = self._clips.get(path)[frame]
         except (DecafError, IndexError) as error:
             self.failed.emit(path, str(error))
         else:
@@ -43,18 +41,8 @@ class Decoder(QObject):
     @Slot()
     def finish(self) -> None:
         """Closes the clips and ends the thread."""
-        for clip in self._clips.values():
-            clip.close()
+        self._clips.close()
         self.thread().quit()
-
-    def _clip(self, path: Path) -> Clip:
-        if path not in self._clips:
-            self._clips[path] = Clip.open(path, cache_bytes=CLIP_BYTES)
-            while len(self._clips) > OPEN_CLIPS:
-                _, oldest = self._clips.popitem(last=False)
-                oldest.close()
-        self._clips.move_to_end(path)
-        return self._clips[path]
 
 
 class FrameReader(QObject):

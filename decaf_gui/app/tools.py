@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import gc
-from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from decaf_gui.app.open_clips import OpenClips
 from decaf_gui.core.clip import Clip
 from decaf_gui.core.events import Stage
 from decaf_gui.pipeline.settings import Settings
@@ -16,9 +16,8 @@ from decaf_gui.pipeline.settings import Settings
 if TYPE_CHECKING:
     from decaf_gui.pipeline.engine import Engine
 
-OPEN_CLIPS = 2
 CLIP_BYTES = 128 << 20
-"""Decoded frames that the worker keeps of a clip; the window has its own, so that neither disturbs the other."""
+"""Decoded frames that the worker keeps of a clip."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +43,7 @@ class Tools:
     def __init__(self, choice: EngineChoice, make: Callable[[EngineChoice], Engine] = make_engine) -> None:
         self._choice, self._make = choice, make
         self._engine: Engine | None = None
-        self._clips: OrderedDict[Path, Clip] = OrderedDict()
+        self._clips = OpenClips(CLIP_BYTES)
 
     @property
     def engine(self) -> Engine:
@@ -70,19 +69,11 @@ class Tools:
             gc.freeze()
 
     def clip(self, path: Path) -> Clip:
-        """The clip of a path, opened when it is not. Raises BadInput as `Clip.open` does."""
-        if path not in self._clips:
-            self._clips[path] = Clip.open(path, cache_bytes=CLIP_BYTES)
-            while len(self._clips) > OPEN_CLIPS:
-                _, oldest = self._clips.popitem(last=False)
-                oldest.close()
-        self._clips.move_to_end(path)
-        return self._clips[path]
+        """The clip of a path. Raises BadInput as `Clip.open` does."""
+        return self._clips.get(path)
 
     def close(self) -> None:
         """Lets go of everything."""
         gc.unfreeze()  # so that extension modules find nothing left when the program ends
         self._engine = None
-        for clip in self._clips.values():
-            clip.close()
-        self._clips.clear()
+        self._clips.close()

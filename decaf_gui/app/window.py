@@ -284,7 +284,7 @@ class MainWindow(QMainWindow):
             note = f": {event.note}" if event.note else ""
             self.work_bar.tell(f"{work.title}, {event.name}{note}", event.done, event.total)
         elif isinstance(work, TrackWork) and not isinstance(event, Finished | Cancelled | Failed):
-            self.work_bar.tell(work.title, 0, 0)
+            self.work_bar.tell(work.title, work.done, work.plan.steps)
         if not [w for w in self.view.desk.work.values() if not isinstance(w, PreviewWork)]:
             self.work_bar.rest()
 

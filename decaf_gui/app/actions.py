@@ -35,6 +35,7 @@ DEEDS: tuple[Deed, ...] = (
     Deed("redo", "Edit", "Redo", ("Ctrl+Shift+Z", "Ctrl+Y")),
     Deed("stop", "Edit", "Stop what is being worked on", ("Esc",)),
     Deed("propose", "Edit", "Propose masks for the expression", ("Ctrl+Return", "Ctrl+Enter")),
+    Deed("no_target", "Edit", "Nothing in the clip answers to the expression (or: something does)", ("Shift+X",)),
     Deed("fit", "View", "Show the whole frame", ("0",)),
     Deed("zoom_in", "View", "Zoom in", ("Ctrl++", "Ctrl+=")),
     Deed("zoom_out", "View", "Zoom out", ("Ctrl+-",)),

@@ -48,7 +48,8 @@ class View(QObject):
     """The state of a window over one desk.
 
     `frame_changed`, `shown_changed` (masks, attention, points), `lanes_changed`, `clip_changed`; `told` (text) for the
-    status bar, such as a receipt; `refused` (text) for the banner.
+    status bar, such as a receipt; `refused` (text) for the banner; `overlaps` (candidate, object, IoU) when a candidate
+    that is to be accepted may be an object that is there: a person is to be asked.
     """
 
     clip_changed = Signal()
@@ -57,6 +58,7 @@ class View(QObject):
     lanes_changed = Signal()
     told = Signal(str)
     refused = Signal(str)
+    overlaps = Signal(int, int, float)
 
     def __init__(self, desk: Desk, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -271,13 +273,30 @@ class View(QObject):
 
         self._tried(asked)
 
-    def accept(self, object_id: int | None = None) -> None:
-        """Takes the candidate, as a new object or as one that is there; the next one that waits is judged then."""
+    def accept(self) -> None:
+        """Takes the candidate; when it lies where an object lies already, `overlaps` asks what it is."""
         candidate = self.candidate_id
         if candidate is None:
             self.refused.emit("Choose a candidate first: Up and Down go through them.")
-        elif self._tried(lambda: self.desk.accept(candidate, object_id)):
+            return
+        likely = edits.likely_objects(self.project, candidate)
+        if likely:
+            self.overlaps.emit(candidate, *likely[0])
+        else:
+            self.accept_as(candidate, None)
+
+    def accept_as(self, candidate: int, object_id: int | None) -> None:
+        """Takes a candidate as a new object, or as one that is there; the next one that waits is judged then."""
+        if self._tried(lambda: self.desk.accept(candidate, object_id)):
             self.pick_first()
+
+    def set_no_target(self) -> None:
+        """A person's word that nothing answers to the expression, or that this was wrong."""
+        row = self.project.find(ExpressionRow, self.expression)
+        if row is None:
+            self.refused.emit("Ask for something first.")
+        else:
+            self.do(lambda project: edits.set_no_target(project, row.id, not row.no_target))
 
     def reject(self) -> None:
         """Refuses the candidate, or the one that the object was."""

@@ -39,7 +39,7 @@ from decaf_gui.core.clip import Clip
 from decaf_gui.core.errors import DecafError
 from decaf_gui.core.events import Event, Stage
 from decaf_gui.core.project.planning import Direction, Span
-from decaf_gui.core.project.rows import ClipRow, ExpressionRow, GroundingRow, TrackletRow, VerdictRow
+from decaf_gui.core.project.rows import ClipRow, ExpressionRow, GroundingRow, ObjectRow, TrackletRow, VerdictRow
 from decaf_gui.formats.base import Written
 
 DOUBT_PAUSE = 400
@@ -143,6 +143,7 @@ class MainWindow(QMainWindow):
             "redo": view.redo,
             "stop": view.stop,
             "propose": self.expressions.propose,
+            "no_target": view.set_no_target,
             "fit": canvas.fit,
             "zoom_in": lambda: canvas.zoom(1.25),
             "zoom_out": lambda: canvas.zoom(0.8),
@@ -205,6 +206,7 @@ class MainWindow(QMainWindow):
         view.lanes_changed.connect(self.lane_timer.start)
         view.told.connect(lambda text: self.statusBar().showMessage(text, 8000))
         view.refused.connect(self.banner.tell)
+        view.overlaps.connect(self._ask_whose)
         view.desk.changed.connect(self._on_edit)
         view.desk.happened.connect(self._on_event)
         self.reader.ready.connect(self._on_picture)
@@ -303,7 +305,10 @@ class MainWindow(QMainWindow):
         self.candidates.show_entries(self._entries(), view.picked)
         grounding = view.project.find(GroundingRow, view.expression)
         asked = [(row.id, row.text) for row in view.project.where(ExpressionRow, clip=view.clip)]
+        row = view.project.find(ExpressionRow, view.expression)
         answer = "" if grounding is None else self.tr("answer: {0}").format(grounding.category[:40])
+        if row is not None and row.no_target:
+            answer = self.tr("no target in this clip")
         self.expressions.show_expressions(asked, view.expression, answer)
         if not doubtful and not view.desk.work:
             self.doubt_timer.start()
@@ -452,6 +457,23 @@ class MainWindow(QMainWindow):
     def export(self, wish: Wish) -> None:
         """Writes labels in the worker; the status bar shows how far it is."""
         self.view.desk.export(wish.formats, wish.out, wish.which, frames=wish.frames, overwrite=wish.overwrite)
+
+    def _ask_whose(self, candidate: int, thing: int, iou: float) -> None:
+        """Whether a candidate is an object that lies at the same place."""
+        name = self.view.project.need(ObjectRow, thing).name
+        box = QMessageBox(self)
+        box.setWindowTitle(self.tr("Accept"))
+        box.setText(
+            self.tr("Candidate {0} covers what {1} covers (IoU {2:.2f}). Is it {1}?").format(candidate, name, iou)
+        )
+        same = box.addButton(self.tr("It is {0}").format(name), QMessageBox.ButtonRole.AcceptRole)
+        new = box.addButton(self.tr("A new object"), QMessageBox.ButtonRole.ActionRole)
+        box.addButton(QMessageBox.StandardButton.Cancel)
+        box.setDefaultButton(same)
+        same.clicked.connect(lambda: self.view.accept_as(candidate, thing))
+        new.clicked.connect(lambda: self.view.accept_as(candidate, None))
+        box.finished.connect(box.deleteLater)
+        box.open()
 
     def _tell_keys(self) -> None:
         lines = [

@@ -42,7 +42,9 @@ def rest(view, qtbot):
 
 @pytest.fixture
 def proposed(view, qtbot):
-    """The red cross was asked for: one candidate is selected, others are ghosts."""
+    """The red cross was asked for: one candidate is selected, others are ghosts; the objects have no masks."""
+    for thing in (1, 2):
+        view.do(lambda project, thing=thing: edits.delete_masks(project, thing, [10]))
     view.propose("the red cross")
     rest(view, qtbot)
     view.pick_first()
@@ -154,7 +156,14 @@ def test_candidates_are_judged_one_after_the_other(proposed, qtbot):
     assert view.candidate_id == ghosts[0]
     view.next_candidate(-1)
     assert view.candidate_id == ghosts[-1]
+    asked = []
+    view.overlaps.connect(lambda *values: asked.append(values))
     view.accept()
+    candidate, thing, iou = asked[0]
+    assert (candidate, thing) == (ghosts[-1], 3)
+    assert iou > 0.7
+    assert view.project.find(VerdictRow, candidate) is None
+    view.accept_as(candidate, None)
     rest(view, qtbot)
     assert len(view.project.rows(ObjectRow)) == 4, "accepting two does not keep two objects"
     assert len(view.project.masks(4)) == 30, "a promoted ghost was not tracked"

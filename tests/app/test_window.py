@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtWidgets import QDialogButtonBox, QLabel
+from PySide6.QtWidgets import QDialogButtonBox, QLabel, QMessageBox
 
 from decaf_gui.app.actions import DEEDS, PRESETS, conflicts
 from decaf_gui.app.desk import Desk
@@ -20,7 +20,7 @@ from decaf_gui.app.window import MainWindow
 from decaf_gui.app.worker import Worker
 from decaf_gui.core.errors import BadInput
 from decaf_gui.core.project import edits
-from decaf_gui.core.project.rows import ClipRow, ExpressionRow, ObjectRow, PromptRow, TrackletRow, VerdictRow
+from decaf_gui.core.project.rows import AnswerRow, ClipRow, ExpressionRow, ObjectRow, PromptRow, TrackletRow, VerdictRow
 from decaf_gui.core.project.store import Store
 from decaf_gui.formats.registry import format_named
 
@@ -73,6 +73,9 @@ def press(window, qtbot, *keys):
 
 
 def propose(window, qtbot, text="the red cross"):
+    """The objects that are there lose their masks, so that no candidate is taken for one of them."""
+    for thing in (1, 2):
+        window.view.do(lambda project, thing=thing: edits.delete_masks(project, thing, [10]))
     window.expressions.line.setFocus()
     qtbot.keyClicks(window.expressions.line, text)
     qtbot.keyClick(window.expressions.line, Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
@@ -316,3 +319,39 @@ def test_a_copy_is_saved(window, tmp_path, monkeypatch):
         assert copy.project.same(window.view.project)
     window.acts["save_copy"].trigger()
     assert "exists" in window.banner.text.text()
+
+
+@pytest.mark.parametrize(("button", "objects"), [("It is cross 3", 3), ("A new object", 4), ("Cancel", 3)])
+def test_a_candidate_where_an_object_lies_already_is_asked_about(window, qtbot, button, objects):
+    view = window.view
+    propose(window, qtbot)
+    first = view.candidate_id
+    press(window, qtbot, Key.Key_Return)
+    assert view.project.need(ObjectRow, 3).name == "cross 3"
+    view.propose("the red shape")
+    rest(window, qtbot)
+    view.pick_first()
+    second = view.candidate_id
+    assert second not in (None, first)
+    press(window, qtbot, Key.Key_Return)
+    box = window.findChild(QMessageBox)
+    assert "covers what cross 3 covers" in box.text()
+    (pressed,) = [made for made in box.buttons() if made.text().replace("&", "") == button]
+    qtbot.mouseClick(pressed, Qt.MouseButton.LeftButton)
+    assert len(view.project.rows(ObjectRow)) == objects
+    verdict = view.project.find(VerdictRow, second)
+    assert (verdict is None) is (button == "Cancel")
+    if button == "It is cross 3":
+        assert verdict.object == 3
+        assert len(view.project.rows(AnswerRow)) == 2, "the object does not answer to both expressions"
+
+
+def test_no_target_is_a_result(window, qtbot):
+    propose(window, qtbot)
+    qtbot.keyClick(window.canvas, Key.Key_X, Qt.KeyboardModifier.ShiftModifier)
+    assert window.view.project.need(ExpressionRow, 1).no_target
+    qtbot.waitUntil(lambda: window.expressions.answer.text() == "no target in this clip")
+    press(window, qtbot, Key.Key_Return)
+    assert not window.view.project.need(ExpressionRow, 1).no_target, "an accepted object is a target"
+    qtbot.keyClick(window.canvas, Key.Key_X, Qt.KeyboardModifier.ShiftModifier)
+    assert "reject them before" in window.banner.text.text()

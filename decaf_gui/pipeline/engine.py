@@ -124,8 +124,8 @@ class Engine:
             yield event
             grounding = event.grounding if isinstance(event, AttentionReady) else grounding
         assert grounding is not None
-        maps, found = grounding, ()  # type: Grounding, tuple[Tracklet, ...]
-        for event in self.sparing(lambda: self._candidates(maps, settings, state)):
+        attended, found = grounding, tuple[Tracklet, ...]()
+        for event in self.sparing(lambda: self._candidates(attended, settings, state)):
             yield event
             found = event.tracklets if isinstance(event, TrackletsReady) else found
         chosen = found
@@ -268,6 +268,10 @@ class Engine:
         if self._mllm is not None:
             self._mllm.prefixes.device_bytes //= 2
             self._mllm.free()
+        if self.device.startswith("cuda"):
+            import torch
+
+            torch.cuda.empty_cache()
 
     def forget(self, clip: Clip, object_id: int) -> None:
         """Removes an object and all its prompts."""

@@ -129,7 +129,7 @@ def test_typing_an_expression_presses_no_other_key(window, qtbot):
 
 
 def test_the_same_key_stops_tracking(window, qtbot, engine):
-    engine.pause = 0.05
+    engine.pause = 0.1
     window.view.pick(("object", 1))
     window.view.look_at(10)
     press(window, qtbot, Key.Key_F)

@@ -27,13 +27,14 @@ from decaf_gui.app.requests import (
 from decaf_gui.app.turns import Cancelled, Failed, Finished
 from decaf_gui.app.worker import PATIENCE, Worker
 from decaf_gui.core.clip import Clip
-from decaf_gui.core.entities import Box, Grounding, Point, Tracklet
+from decaf_gui.core.entities import Box, Expression, Grounding, Point, Tracklet
 from decaf_gui.core.errors import BadInput, DecafError
 from decaf_gui.core.events import AttentionReady, Event, FrameTracked, Prompted, Proposed, TrackletsReady
 from decaf_gui.core.masks import Rle
 from decaf_gui.core.project import edits
 from decaf_gui.core.project.edits import Edit, NewMask
-from decaf_gui.core.project.planning import Direction, Plan, Span, as_prompt, plan_tracking
+from decaf_gui.core.project.keeping import add_clip_edit, known_clip
+from decaf_gui.core.project.planning import Direction, Plan, as_prompt, plan_tracking
 from decaf_gui.core.project.receipts import receipt
 from decaf_gui.core.project.review import Ended, Review
 from decaf_gui.core.project.rows import ClipRow, ExpressionRow, ObjectRow, Project, PromptRow, TrackletRow
@@ -88,7 +89,7 @@ class ProposeWork(Work):
 class TrackWork(Work):
     """Tracking in work: the review's job, what was planned, the click that began it, and the frames that have come."""
 
-    plan: Plan = field(default_factory=lambda: Plan({}, {}, ()))
+    plan: Plan = field(default_factory=lambda: Plan({}, {}, (), {}))
     review_job: int = 0
     cause: PromptRow | None = None
     done: int = 0
@@ -138,6 +139,12 @@ class Desk(QObject):
         """Jobs in work, by number."""
         return dict(self._work)
 
+    def tracked(self, job: int) -> frozenset[int]:
+        """The objects that a job tracks now; those that have left it are not among them."""
+        work = self._work.get(job)
+        running = self._review.jobs.get(work.review_job) if isinstance(work, TrackWork) else None
+        return frozenset() if running is None else frozenset(running.objects)
+
     def clip_path(self, clip: int) -> Path:
         """Where a clip's media lie. Raises BadInput when they are not there."""
         path = self._store.media(self.project.need(ClipRow, clip))
@@ -153,13 +160,12 @@ class Desk(QObject):
         self._remember(edit)
 
     def add_clip(self, clip: Clip) -> int:
-        """Adds a clip to the project, unless it is there: its id."""
-        path = self._store.relative(clip.path)
-        known = next((row.id for row in self.project.rows(ClipRow).values() if row.path == path), None)
-        if known is not None:
-            return known
-        self.do(edits.add_clip(self.project, path, clip.fingerprint, clip.size, clip.fps))
-        return max(row.id for row in self.project.rows(ClipRow).values())
+        """Adds a clip to the project, unless it is there: its id. Raises BadInput when other media took its place."""
+        known = known_clip(self._store, clip)
+        if known is None:
+            self.do(add_clip_edit(self._store, clip))
+            known = max(row.id for row in self.project.rows(ClipRow).values())
+        return known
 
     def undo(self) -> None:
         """Withdraws the latest click that is waiting for its mask, else takes back the last edit."""
@@ -222,7 +228,7 @@ class Desk(QObject):
     def propose(self, clip: int, text: str, settings: Settings | None = None) -> int:
         """Begins a proposal for an expression, added to the clip when it is new: the job."""
         path = self.clip_path(clip)
-        wanted = " ".join(text.split())
+        wanted = Expression(text).text
         known = next((row.id for row in self.project.where(ExpressionRow, clip=clip, text=wanted)), None)
         if known is None:
             self.do(edits.add_expression(self.project, clip, wanted))
@@ -407,11 +413,10 @@ class Desk(QObject):
 
     def _stream(self, work: TrackWork, event: FrameTracked) -> None:
         work.done += 1
-        spans = work.plan.spans
         masks = {
             thing: (event.frame, NewMask(rle, event.ious.get(thing), event.present.get(thing)))
             for thing, rle in event.masks.items()
-            if event.frame in spans.get(thing, Span(0, -1))
+            if work.plan.wants(thing, event.frame)
         }
         self._review.stream(work.review_job, masks)
 

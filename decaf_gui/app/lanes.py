@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from decaf_gui.app.palette import GHOST, OBJECTS, Colour, object_colour
 from decaf_gui.core.doubt import Doubt
 from decaf_gui.core.masks import Masks
-from decaf_gui.core.project.doubtful import object_doubts
 from decaf_gui.core.project.edits import tracklet_masks
 from decaf_gui.core.project.planning import Span
 from decaf_gui.core.project.rows import (
@@ -63,12 +62,17 @@ class Lane:
 
 
 def object_lane(
-    project: Project, object_id: int, *, pending: Iterable[int] = (), changed: Iterable[int] = (), doubtful: bool = True
+    project: Project,
+    object_id: int,
+    *,
+    pending: Iterable[int] = (),
+    changed: Iterable[int] = (),
+    doubts: Mapping[int, Doubt] | None = None,
 ) -> Lane:
     """The lane of an object.
 
-    `pending` are frames whose masks are not stored yet, `changed` those of the last receipt. Doubt takes a while to
-    know (it looks at every mask) and is left out on demand.
+    `pending` are frames whose masks are not stored yet, `changed` those of the last receipt; `doubts` by frame, where
+    they are known: they take a while, they look at every mask.
     """
     row = project.need(ObjectRow, object_id)
     masks = project.masks(object_id)
@@ -83,7 +87,7 @@ def object_lane(
         locked=spans(mark.frame for mark in marks if mark.locked),
         reviewed=spans(mark.frame for mark in marks if mark.reviewed),
         changed=frozenset(changed),
-        doubts=object_doubts(project, object_id) if doubtful else {},
+        doubts=doubts or {},
     )
 
 

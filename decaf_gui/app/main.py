@@ -63,23 +63,27 @@ def open_window(paths: Sequence[Path], project: Path | None = None, choice: Engi
     """Shows the window until it is closed: the exit code."""
     choice = choice or EngineChoice()
     cards = [card_of("mllm", choice.mllm), card_of("sam", choice.sam)]
+    check_display()
+    from PySide6.QtWidgets import QApplication
+
+    from decaf_gui.app.desk import Desk
+    from decaf_gui.app.view import View
+    from decaf_gui.app.window import MainWindow
+    from decaf_gui.app.worker import Worker
+
     store = open_project(paths, project)
+    worker: Worker | None = None
     try:
-        check_display()
-        from PySide6.QtWidgets import QApplication
-
-        from decaf_gui.app.desk import Desk
-        from decaf_gui.app.view import View
-        from decaf_gui.app.window import MainWindow
-        from decaf_gui.app.worker import Worker
-
         application = QApplication.instance() or QApplication(sys.argv[:1])
         application.setApplicationName("DecAF GUI")
         notes = " ".join(dict.fromkeys(card.note for card in cards if card.note))
         names = " + ".join(card.title for card in cards) + (" (shapes only)" if notes else "")
-        view = View(Desk(store, Worker(choice)))
+        worker = Worker(choice)
+        view = View(Desk(store, worker))
         window = MainWindow(view, (f"{names} · {choice.device}", notes))
         window.show()
         return int(application.exec())
     finally:
+        if worker is not None:
+            worker.stop()  # where the window could not be made
         store.close()

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal
 
 from decaf_gui.app.desk import ClickWork, Desk, PreviewWork, ProposeWork, TrackWork
-from decaf_gui.app.lanes import Lane, candidate_lanes, object_lane
+from decaf_gui.app.lanes import Lane, attention_curve, candidate_lanes, object_lane
 from decaf_gui.app.painting import Frame, Layer, Mode, Scene, Style
 from decaf_gui.app.palette import object_colour
 from decaf_gui.app.turns import Cancelled, Failed, Finished
-from decaf_gui.core.doubt import DoubtfulFrame, queue
+from decaf_gui.core.doubt import Doubt, DoubtfulFrame, queue
 from decaf_gui.core.entities import Box, Point
 from decaf_gui.core.errors import DecafError
 from decaf_gui.core.events import Event, FrameTracked, Prompted
@@ -74,7 +74,11 @@ class View(QObject):
         self.threshold: float | None = None
         self.hidden: set[Key] = set()
         self.receipt: Receipt | None = None
-        self._pending: dict[int, dict[int, Rle]] = {}
+        self._pending: dict[int, dict[int, dict[int, Rle]]] = {}
+        """Masks that are not stored yet, by job, object and frame."""
+        self._passed: set[tuple[int, int]] = set()
+        """(object, frame) of doubtful frames that were looked at and gone on from."""
+        self._doubts: tuple[Project | None, dict[int, dict[int, Doubt]]] = (None, {})
         self._preview: Rle | None = None
         self._maps: tuple[int, dict[str, NDArray[np.float32]]] = (0, {})
         desk.changed.connect(self._on_changed)
@@ -108,7 +112,8 @@ class View(QObject):
         self.project.need(ClipRow, clip)
         self.clip, self.frame, self.range, self.receipt = clip, 0, None, None
         self.expression = next((row.id for row in self.project.where(ExpressionRow, clip=clip)), 0)
-        self.picked, self._preview = None, None
+        self.picked, self._preview, self._doubts = None, None, (None, {})
+        self._passed.clear()
         self.clip_changed.emit()
         self.pick_first()
 
@@ -196,17 +201,27 @@ class View(QObject):
 
     def doubtful(self) -> list[DoubtfulFrame]:
         """The most doubtful frames of the clip's objects that nobody has reviewed, the most doubtful first."""
-        things = [row.id for row in self.project.where(ObjectRow, clip=self.clip)]
-        reviewed = {thing: {row.frame for row in self._marks(thing) if row.reviewed} for thing in things}
-        return queue({thing: object_doubts(self.project, thing) for thing in things}, reviewed)
+        found = self.doubts()
+        seen = {thing: {row.frame for row in self._marks(thing) if row.reviewed} for thing in found}
+        for thing, frame in self._passed:
+            seen.setdefault(thing, set()).add(frame)
+        return queue(found, seen)
+
+    def doubts(self) -> dict[int, dict[int, Doubt]]:
+        """The doubt about each object of the clip by frame; worked out once for each state of the project."""
+        if self._doubts[0] is not self.project:
+            things = [row.id for row in self.project.where(ObjectRow, clip=self.clip)]
+            self._doubts = (self.project, {thing: object_doubts(self.project, thing) for thing in things})
+        return self._doubts[1]
 
     def next_doubtful(self) -> DoubtfulFrame | None:
-        """Looks at the most doubtful frame; the one that is looked at already counts as reviewed now."""
+        """Looks at the most doubtful frame; one that is gone on from does not come again until the clip is opened anew.
+
+        That says nothing of the mask: only a person's own word marks a frame as reviewed.
+        """
+        if self.object_id is not None:
+            self._passed.add((self.object_id, self.frame))
         waiting = self.doubtful()
-        here = [entry for entry in waiting if (entry.object, entry.frame) == (self.object_id, self.frame)]
-        if here:
-            self.do(lambda project: edits.set_reviewed(project, here[0].object, [here[0].frame]))
-            waiting = self.doubtful()
         if not waiting:
             self.told.emit("Nothing is doubtful any more.")
             return None
@@ -231,7 +246,8 @@ class View(QObject):
         return () if row is None else row.points
 
     def lanes(self, *, doubtful: bool = False) -> list[Lane]:
-        """Objects of the clip, then the candidates of the expression."""
+        """Objects of the clip, then the candidates of the expression; with doubt where it is known, or `doubtful`."""
+        known = self.doubts() if doubtful or self._doubts[0] is self.project else {}
         changed: dict[int, set[int]] = {}
         for effect in self.receipt.effects if self.receipt is not None else ():
             changed.setdefault(effect.object, set()).add(effect.frame)
@@ -239,9 +255,9 @@ class View(QObject):
             object_lane(
                 self.project,
                 row.id,
-                pending=self._pending.get(row.id, {}),
+                pending=self.pending(row.id),
                 changed=changed.get(row.id, ()),
-                doubtful=doubtful,
+                doubts=known.get(row.id),
             )
             for row in self.project.where(ObjectRow, clip=self.clip)
         ]
@@ -250,6 +266,16 @@ class View(QObject):
     def attention_names(self) -> list[str]:
         """The maps that were kept of the expression: "fused" and its parts."""
         return list(self._grounded())
+
+    def attended(self) -> dict[int, float]:
+        """How strongly each sampled frame is attended to, from 0 to 1."""
+        maps = self._grounded().get("fused")
+        return {} if maps is None else dict(zip(self.sampled(), attention_curve(maps), strict=True))
+
+    def pending(self, thing: int) -> dict[int, Rle]:
+        """The masks of an object that tracking has brought and that are not stored yet, by frame."""
+        jobs = [found for job, found in self._pending.items() if thing in self.desk.tracked(job)]
+        return {frame: rle for found in jobs for frame, rle in found.get(thing, {}).items()}
 
     def sampled(self) -> tuple[int, ...]:
         """The frames that the model was shown."""
@@ -496,7 +522,7 @@ class View(QObject):
 
     def _mask_of(self, thing: int, size: tuple[int, int]) -> Rle | None:
         """The mask of an object on this frame, one that is not stored yet before the one that is."""
-        pending = self._pending.get(thing, {}).get(self.frame)
+        pending = self.pending(thing).get(self.frame)
         stored = self.project.find(MaskRow, thing, self.frame)
         return pending or (None if stored is None else Rle(size, stored.counts))
 
@@ -537,9 +563,10 @@ class View(QObject):
     def _on_event(self, job: int, event: Event) -> None:
         work = self.desk.work.get(job)
         if isinstance(event, FrameTracked) and isinstance(work, TrackWork):
+            found = self._pending.setdefault(job, {})
             for thing, rle in event.masks.items():
-                if event.frame in work.plan.spans[thing] and event.frame not in self.project.spoken(thing):
-                    self._pending.setdefault(thing, {})[event.frame] = rle
+                if work.plan.wants(thing, event.frame):
+                    found.setdefault(thing, {})[event.frame] = rle
             self.lanes_changed.emit()
             if event.frame == self.frame:
                 self.shown_changed.emit()
@@ -548,14 +575,10 @@ class View(QObject):
                 self._preview = event.rle
                 self.shown_changed.emit()
         elif isinstance(event, Finished | Cancelled | Failed):
-            self._pending = {thing: found for thing, found in self._pending.items() if thing in self._tracked()}
+            self._pending.pop(job, None)
             if isinstance(event, Failed):
                 self.refused.emit(event.what)
             self._refresh()
-
-    def _tracked(self) -> set[int]:
-        works = [work for work in self.desk.work.values() if isinstance(work, TrackWork)]
-        return {thing for work in works for thing in work.plan.prompts}
 
     def _refresh(self) -> None:
         self.lanes_changed.emit()

@@ -30,7 +30,7 @@ from decaf_gui.app.canvas import Canvas, Tool
 from decaf_gui.app.desk import PreviewWork, TrackWork
 from decaf_gui.app.export_dialog import ExportDialog, Wish
 from decaf_gui.app.frames import FrameReader
-from decaf_gui.app.lanes import attention_curve, total_score
+from decaf_gui.app.lanes import Lane, total_score
 from decaf_gui.app.painting import MODES, Frame
 from decaf_gui.app.timeline import Timeline, clock
 from decaf_gui.app.turns import Cancelled, Failed, Finished
@@ -44,6 +44,8 @@ from decaf_gui.formats.base import Written
 
 DOUBT_PAUSE = 400
 """Milliseconds without a change before doubt is worked out again: it looks at every mask."""
+LANE_PAUSE = 60
+"""Milliseconds between two updates of lists and timeline at least."""
 
 
 class MainWindow(QMainWindow):
@@ -112,7 +114,7 @@ class MainWindow(QMainWindow):
         self.statusBar().addPermanentWidget(self.saved)
         self.play_timer, self.play_clock = QTimer(self), QElapsedTimer()
         self.doubt_timer = QTimer(self, singleShot=True, interval=DOUBT_PAUSE)
-        self.lane_timer = QTimer(self, singleShot=True, interval=30)
+        self.lane_timer = QTimer(self, singleShot=True, interval=LANE_PAUSE)
 
     def _make_actions(self, preset: str) -> None:
         """One action for each deed; the window binds what it does."""
@@ -203,7 +205,7 @@ class MainWindow(QMainWindow):
         view.clip_changed.connect(self._on_clip)
         view.frame_changed.connect(self._on_frame)
         view.shown_changed.connect(self._on_shown)
-        view.lanes_changed.connect(self.lane_timer.start)
+        view.lanes_changed.connect(self._show_lanes_soon)
         view.told.connect(lambda text: self.statusBar().showMessage(text, 8000))
         view.refused.connect(self.banner.tell)
         view.overlaps.connect(self._ask_whose)
@@ -294,15 +296,18 @@ class MainWindow(QMainWindow):
         self.view.range = span
         self.transport.range.setText("" if span is None else self.tr("range {0} to {1}").format(span.first, span.last))
 
+    def _show_lanes_soon(self) -> None:
+        """Not anew for each of the frames that stream in, but at a steady pace while they do."""
+        if not self.lane_timer.isActive():
+            self.lane_timer.start()
+
     def _show_lanes(self, *, doubtful: bool = False) -> None:
         """Lists and timeline anew. Doubt comes a moment later, when nothing has changed for a while."""
         view = self.view
         lanes = view.lanes(doubtful=doubtful)
         self.timeline.show_lanes(lanes, view.picked)
-        found = view.project.attention(view.expression)
-        curve = {} if found is None else dict(zip(found[1], attention_curve(found[0]), strict=True))
-        self.timeline.show_attention(curve)
-        self.candidates.show_entries(self._entries(), view.picked)
+        self.timeline.show_attention(view.attended())
+        self.candidates.show_entries(self._entries(lanes), view.picked)
         grounding = view.project.find(GroundingRow, view.expression)
         asked = [(row.id, row.text) for row in view.project.where(ExpressionRow, clip=view.clip)]
         row = view.project.find(ExpressionRow, view.expression)
@@ -313,9 +318,9 @@ class MainWindow(QMainWindow):
         if not doubtful and not view.desk.work:
             self.doubt_timer.start()
 
-    def _entries(self) -> list[Entry]:
+    def _entries(self, lanes: Sequence[Lane]) -> list[Entry]:
         project, entries = self.view.project, []
-        for lane in self.view.lanes():
+        for lane in lanes:
             visible = lane.key not in self.view.hidden
             if lane.kind == "object":
                 locked = self.tr("locked") if lane.locked else ""

@@ -141,6 +141,8 @@ class Worker(QObject):
         """
         if not self.running:
             return True
+        if self._thread in _hanging:
+            return False
         QMetaObject.invokeMethod(self._hands, "finish", Qt.ConnectionType.QueuedConnection)
         if self._thread.wait(int(1000 * seconds)):
             return True

@@ -249,10 +249,9 @@ def click(task: Task, thing: int, frame: int, points: Sequence[Point]) -> bool:
 def track(task: Task, thing: int, frame: int) -> None:
     """As the desk does it: over the object's span, but for frames of which a person has spoken."""
     plan = plan_tracking(task.project, {thing: frame})
-    spoken = task.project.spoken(thing)
     masks: dict[int, NewMask] = {}
     for event in task.engine.tracking(task.clip, plan.prompts, plan.sweeps):
-        if isinstance(event, FrameTracked) and event.frame not in spoken and thing in event.masks:
+        if isinstance(event, FrameTracked) and thing in event.masks and plan.wants(thing, event.frame):
             masks[event.frame] = NewMask(event.masks[thing], event.ious[thing], event.present[thing])
     with suppress(BadInput):  # nothing has changed
         task.do(edits.replace_masks(task.project, thing, masks, "tracked", "{}"))

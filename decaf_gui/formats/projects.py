@@ -55,23 +55,22 @@ def export(wanted: Export) -> Iterator[Event]:
     if not rows:
         raise BadInput("There is no clip in this project: nothing can be exported.")
     for row in rows:
-        with open_worked_on(row, wanted.media[row.id]) as clip:
+        _check_media(row, wanted.media[row.id])
+        with Clip.open(wanted.media[row.id], frames=row.work_frames) as clip:
             for form in chosen:
                 form.check_output(clip, wanted.out, overwrite=wanted.overwrite)
     for row in rows:
-        with open_worked_on(row, wanted.media[row.id]) as clip:
+        with Clip.open(wanted.media[row.id], frames=row.work_frames) as clip:
             labels = label_set_of_project(wanted.project, row, clip, wanted.which)
             for form in chosen:
                 assert form.writer is not None
                 yield from form.writer(labels, clip, wanted.out, overwrite=wanted.overwrite, frames=wanted.frames)
 
 
-def open_worked_on(row: ClipRow, media: Path) -> Clip:
-    """A project's clip, the frames to be worked on. Raises BadInput when its media are gone or changed."""
+def _check_media(row: ClipRow, media: Path) -> None:
     state = media_state(row, media)
     if state != "there":
         raise BadInput(f"The clip {row.path} is {state}: put it back to {media}, or relink it.")
-    return Clip.open(media, frames=row.work_frames)
 
 
 def media_state(row: ClipRow, media: Path) -> str:

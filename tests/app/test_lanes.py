@@ -26,6 +26,7 @@ from decaf_gui.app.lanes import (
 from decaf_gui.app.palette import GHOST
 from decaf_gui.core.masks import Masks, Rle
 from decaf_gui.core.project import edits
+from decaf_gui.core.project.doubtful import object_doubts
 from decaf_gui.core.project.planning import Span
 from decaf_gui.core.project.rows import TrackletRow
 
@@ -72,7 +73,7 @@ def test_an_objects_lane_says_what_is_known_of_it(project):
         lambda p: edits.mark_absent(p, 2, [6]),
         lambda p: edits.recolour(p, 2, "#102030"),
     )
-    lane = object_lane(project, 2, pending=[7], changed=[5, 6])
+    lane = object_lane(project, 2, pending=[7], changed=[5, 6], doubts=object_doubts(project, 2))
     assert lane.key == ("object", 2)
     assert (lane.name, lane.colour) == ("cat 2", (16, 32, 48))
     expected = [((1, 2), "present"), ((5, 5), "present"), ((6, 6), "absent"), ((7, 7), "pending")]
@@ -82,15 +83,15 @@ def test_an_objects_lane_says_what_is_known_of_it(project):
     assert lane.reviewed == (Span(5, 5),)
     assert lane.changed == {5, 6}
     assert set(lane.doubts) == {1, 2, 5, 6}
-    assert object_lane(project, 2, doubtful=False).doubts == {}
+    assert object_lane(project, 2).doubts == {}
 
 
 def test_doubt_reads_the_attention_of_the_expression_that_made_the_object(project):
     """Object 1 was accepted from a candidate: its sampled frames have attention; object 2 was drawn."""
-    first, second = object_lane(project, 1), object_lane(project, 2)
-    assert first.doubts[0].attention_outside > 0
-    assert first.doubts[1].attention_outside == 0
-    assert all(doubt.attention_outside == 0 for doubt in second.doubts.values())
+    first, second = object_doubts(project, 1), object_doubts(project, 2)
+    assert first[0].attention_outside > 0
+    assert first[1].attention_outside == 0
+    assert all(doubt.attention_outside == 0 for doubt in second.values())
 
 
 def test_candidates_come_best_first_ghosts_last_and_accepted_ones_are_objects(project):

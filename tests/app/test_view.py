@@ -278,6 +278,23 @@ def test_doubtful_frames_come_one_after_the_other(view, qtbot):
         assert entry.frame not in seen or entry.object != first.object
         seen.add(entry.frame)
     assert view.said[-1] == "Nothing is doubtful any more."
+    assert not view.project.rows(MarkRow), "going on was taken for a person's word"
+    view.open_clip(1)
+    assert view.next_doubtful() is not None
+
+
+def test_masks_of_a_tracking_that_was_replaced_are_shown_no_more(view, qtbot, shapes, engine):
+    engine.pause = 0.05
+    view.look_at(10)
+    view.click(*middle(shapes, 0, 10), True)
+    qtbot.waitUntil(lambda: len(view.pending(1)) > 4, timeout=LONG)
+    shown = set(view.pending(1))
+    view.click(5.0, 5.0, False)
+    qtbot.waitUntil(lambda: len(view.points()) == 2 and not shown <= set(view.pending(1)), timeout=LONG)
+    view.undo()
+    assert view.pending(1) == {}
+    view.stop()
+    rest(view, qtbot)
 
 
 def test_prompts_are_gone_through_in_order(view, qtbot, shapes):

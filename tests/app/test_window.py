@@ -133,7 +133,7 @@ def test_the_same_key_stops_tracking(window, qtbot, engine):
     window.view.pick(("object", 1))
     window.view.look_at(10)
     press(window, qtbot, Key.Key_F)
-    qtbot.waitUntil(lambda: bool(window.view._pending), timeout=LONG)
+    qtbot.waitUntil(lambda: bool(window.view.pending(1)), timeout=LONG)
     assert window.work_bar.text.text().startswith("Tracking shape0")
     press(window, qtbot, Key.Key_F)
     rest(window, qtbot)
@@ -199,8 +199,8 @@ def test_closing_while_tracking_keeps_what_was_found(window, qtbot, engine, path
     window.view.pick(("object", 1))
     window.view.look_at(10)
     window.view.track("forward")
-    qtbot.waitUntil(lambda: len(window.view._pending.get(1, ())) > 3, timeout=LONG)
-    shown = set(window.view._pending[1])
+    qtbot.waitUntil(lambda: len(window.view.pending(1)) > 3, timeout=LONG)
+    shown = set(window.view.pending(1))
     window.close()
     with Store.open(path) as again:
         assert shown <= set(again.project.masks(1).frames)
@@ -251,6 +251,14 @@ def test_without_a_display_it_says_so(path, tmp_path):
     assert done.returncode == 1
     assert done.stderr.startswith("decaf-gui: There is no display for a window: use `decaf-gui propose`")
     assert len(done.stderr.splitlines()) == 1
+    with Store.open(path, read_only=True) as store:
+        clip = store.media(store.project.need(ClipRow, 1))
+    before = set(clip.parent.iterdir())
+    assert (
+        subprocess.run([*command[:-1], str(clip)], capture_output=True, env=env, timeout=60, check=False).returncode
+        == 1
+    )
+    assert set(clip.parent.iterdir()) == before, "a project was made for a window that cannot be shown"
     with Store.open(path) as again:
         assert again.project.rows(ObjectRow)
         assert not again.project.rows(ExpressionRow)

@@ -12,13 +12,26 @@ from decaf_gui.core.project.rows import ClipRow, ExpressionRow
 from decaf_gui.core.project.store import Store
 
 
+def add_clip_edit(store: Store, clip: Clip) -> edits.Edit:
+    """The edit that adds a clip to a project."""
+    return edits.add_clip(store.project, store.relative(clip.path), clip.fingerprint, clip.size, clip.fps)
+
+
 def keep_clip(store: Store, clip: Clip) -> int:
     """The id of a clip, added when the project does not have it. Raises BadInput when other media took its place."""
+    known = known_clip(store, clip)
+    if known is None:
+        project = store.do(add_clip_edit(store, clip))
+        known = max(row.id for row in project.rows(ClipRow).values())
+    return known
+
+
+def known_clip(store: Store, clip: Clip) -> int | None:
+    """The id of a clip in the project, or None. Raises BadInput when other media took its place."""
     path = store.relative(clip.path)
     row = next((row for row in store.project.rows(ClipRow).values() if row.path == path), None)
     if row is None:
-        project = store.do(edits.add_clip(store.project, path, clip.fingerprint, clip.size, clip.fps))
-        return max(row.id for row in project.rows(ClipRow).values())
+        return None
     if (row.frames, row.size, row.sha256) != (len(clip), clip.size, clip.fingerprint.sha256):
         raise BadInput(f"{clip.path} is not the clip that {store.path} was made with: it changed, or was replaced.")
     return row.id

@@ -37,12 +37,18 @@ class Span:
 class Plan:
     """One tracking job: prompts and span by object; sweeps as (start, stop), both included, in order.
 
-    A sweep goes backward when stop < start. What it finds of an object outside of the object's span is not for use.
+    A sweep goes backward when stop < start. What it finds of an object outside of the object's span, or on a frame of
+    which a person has `spoken`, is not for use.
     """
 
     prompts: Mapping[int, tuple[Prompt, ...]]
     spans: Mapping[int, Span]
     sweeps: tuple[tuple[int, int], ...]
+    spoken: Mapping[int, frozenset[int]]
+
+    def wants(self, object_id: int, frame: int) -> bool:
+        """Whether what is found of an object on a frame is for use."""
+        return frame in self.spans.get(object_id, ()) and frame not in self.spoken[object_id]
 
     @property
     def steps(self) -> int:
@@ -66,7 +72,8 @@ def plan_tracking(project: Project, starts: Mapping[int, int], direction: Direct
     sweeps = [(first, end)] if direction != "backward" else []
     if direction != "forward" and begin < last:
         sweeps.append((last, begin))
-    return Plan(prompts, spans, tuple(sweeps) or ((last, last),))
+    spoken = {thing: project.spoken(thing) for thing in starts}
+    return Plan(prompts, spans, tuple(sweeps) or ((last, last),), spoken)
 
 
 def start_of(project: Project, object_id: int) -> int:

@@ -16,11 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from decaf_gui.core.errors import BadInput, DecafError
-from decaf_gui.core.images import ImageSequence, is_still
+from decaf_gui.core.images import ImageSequence, image_suffixes, is_still, natural_key
 from decaf_gui.core.video import Video
 
 Frame = NDArray[np.uint8]
 """RGB, (H, W, 3), read-only."""
+
+VIDEO_SUFFIXES = ("mp4", "mov", "avi", "mkv", "webm", "m4v", "mpg", "mpeg", "wmv", "gif")
+"""What videos are called where a folder is searched for them; any other file can be opened by its name."""
 
 _MIB = 1 << 20
 
@@ -232,3 +235,21 @@ def _end(file: Path, last: bool) -> bytes:
         if last:
             stream.seek(max(0, file.stat().st_size - _MIB))
         return stream.read(_MIB)
+
+
+def clips_in(path: Path) -> list[Path]:
+    """What can be opened of a path: itself, or for a folder without images the videos and folders of images in it.
+
+    In natural order of their names. Raises BadInput for a folder in which there is nothing.
+    """
+    if not path.is_dir() or _holds_images(path):
+        return [path]
+    visible = [entry for entry in path.iterdir() if not entry.name.startswith(".")]
+    found = [e for e in visible if (_holds_images(e) if e.is_dir() else e.suffix.lower().lstrip(".") in VIDEO_SUFFIXES)]
+    if not found:
+        raise BadInput(f"There are no images, videos or folders of images in {path}.")
+    return sorted(found, key=lambda entry: natural_key(entry.name))
+
+
+def _holds_images(folder: Path) -> bool:
+    return any(file.suffix.lower() in image_suffixes() and not file.name.startswith(".") for file in folder.iterdir())

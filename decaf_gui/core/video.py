@@ -34,7 +34,6 @@ HEAD = 8
 DEFAULT_FPS = 24.0
 """Frames per second where nothing says better (DAVIS's rate)."""
 
-_MP4 = "mov,mp4,m4a,3gp,3g2,mj2"
 _UNORDERED = frozenset({("avi", "h264"), ("avi", "hevc")})
 """Containers whose packet times are made up by libavformat and wrong where frames are reordered."""
 
@@ -149,7 +148,9 @@ class Run:
 class Video:
     """A video file: `len`, `size` (H, W), `fps`, `damage` and `read`. Not thread-safe (see Clip).
 
-    Raises BadInput at opening when there is no video in the file or not one frame of it can be decoded.
+    Raises BadInput at opening when there is no video in the file or not one frame of it can be decoded. The file is
+    indexed when somebody asks for more than frame 0: while another thread imports torch, listing the packets of ten
+    minutes takes two seconds (each packet is a wait for the interpreter), and the first frame is to be seen before.
     """
 
     def __init__(self, path: Path) -> None:
@@ -168,8 +169,6 @@ class Video:
             self._coded = (head[0].height, head[0].width)
             self._first = self._rgb(head[0])
             self._head = tuple(frame.pts for frame in head)
-            if container.format.name == _MP4:  # the others are indexed when somebody asks for more than frame 0
-                len(self)
 
     @property
     def size(self) -> tuple[int, int]:

@@ -58,7 +58,8 @@ class Reader(Protocol):
 class Format:
     """One format. `parts(name)` are the files and folders of the clip `name` inside `<out>/<format name>`.
 
-    `bytes_per_pixel` is a rough upper estimate of what a frame made anew takes on disk.
+    `bytes_per_pixel` is a rough upper estimate of what a frame made anew takes on disk. `loses` says what of a project
+    it cannot hold, for people.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Format:
     reader: Reader | None = None
     copies_images: bool = False
     bytes_per_pixel: float = 0.5
+    loses: str = ""
 
     def home(self, folder: Path) -> Path:
         """Where results of this format lie in the output folder."""

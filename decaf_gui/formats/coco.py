@@ -87,7 +87,8 @@ def parts(name: str) -> tuple[str, ...]:
     return f"{IMAGES}/{name}", _json_part(name)
 
 
-FORMAT = Format("coco", "COCO instances, RLE masks with track ids", parts, write, read, copies_images=True)
+LOSES = "prompts and review marks; tools that know plain COCO alone do not see tracks and expressions"
+FORMAT = Format("coco", "COCO instances, RLE masks with track ids", parts, write, read, copies_images=True, loses=LOSES)
 
 
 def _json_part(name: str) -> str:

@@ -128,7 +128,8 @@ def parts(name: str) -> tuple[str, ...]:
     return f"{IMAGES}/{name}", f"{ANNOTATIONS}/{name}", f"{TABLES}/{name}"
 
 
-FORMAT = Format("davis", "DAVIS 2017, indexed PNG", parts, write, read, bytes_per_pixel=0.5)
+LOSES = "overlaps (the newer object is on top), scores, prompts and review marks, more than 254 objects"
+FORMAT = Format("davis", "DAVIS 2017, indexed PNG", parts, write, read, bytes_per_pixel=0.5, loses=LOSES)
 
 
 def _warnings(labelset: LabelSet, overlapping: int) -> list[str]:

@@ -61,7 +61,8 @@ def parts(name: str) -> tuple[str, ...]:
     return (f"{name}.mp4",)
 
 
-FORMAT = Format("overlay", "Overlay video, MP4", parts, write, bytes_per_pixel=0.1)
+LOSES = "everything but what the eye sees: it is for looking, not for training"
+FORMAT = Format("overlay", "Overlay video, MP4", parts, write, bytes_per_pixel=0.1, loses=LOSES)
 
 
 def object_colours(labelset: LabelSet) -> Mapping[int, Colour]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -34,7 +34,10 @@ Which = Literal["accepted", "all"]
 
 @dataclass(frozen=True)
 class Export:
-    """What is to be written of a project: `media` says where each clip's file lies, by the clip's id."""
+    """What is to be written of a project: `media` says where each clip's file lies, by the clip's id.
+
+    `clips` are the ids of those that are wanted; None: all.
+    """
 
     project: Project
     media: Mapping[int, Path]
@@ -43,6 +46,7 @@ class Export:
     which: Which = "accepted"
     frames: bool = False
     overwrite: bool = False
+    clips: tuple[int, ...] | None = None
 
 
 def export(wanted: Export) -> Iterator[Event]:
@@ -51,7 +55,7 @@ def export(wanted: Export) -> Iterator[Event]:
     Raises BadInput before anything is written when media are gone or changed, or results are there already.
     """
     chosen = [format_named(name) for name in dict.fromkeys(wanted.formats)]
-    rows = list(wanted.project.where(ClipRow))
+    rows = [row for row in wanted.project.where(ClipRow) if wanted.clips is None or row.id in wanted.clips]
     if not rows:
         raise BadInput("There is no clip in this project: nothing can be exported.")
     for row in rows:
@@ -83,6 +87,20 @@ def media_state(row: ClipRow, media: Path) -> str:
     except BadInput:
         return "unreadable"
     return "there" if same else "changed"
+
+
+def incomplete(project: Project, clips: Iterable[int]) -> list[str]:
+    """What stands in the way of labels: objects that are not known on all frames to be worked on, a sentence each."""
+    told = []
+    for clip in clips:
+        frames = set(project.need(ClipRow, clip).work_frames)
+        for thing in project.where(ObjectRow, clip=clip):
+            missing = len(frames - set(project.masks(thing.id).frames))
+            if missing:
+                told.append(
+                    f"{thing.name} is not known on {missing} of {len(frames)} frames: track it, or mark it absent."
+                )
+    return told
 
 
 def label_set_of_project(project: Project, row: ClipRow, clip: Clip, which: Which = "accepted") -> LabelSet:

@@ -16,7 +16,7 @@ import pytest
 from made_videos import HEIGHT, WIDTH, decode_all, pictures, remux, write_video
 from PIL import Image
 
-from decaf_gui.core.clip import Clip
+from decaf_gui.core.clip import Clip, clips_in
 from decaf_gui.core.errors import BadInput, DecafError
 
 Make = Callable[[Path], Path]
@@ -364,3 +364,17 @@ def test_a_part_must_lie_within_the_clip(tmp_path, frames):
         Image.fromarray(np.zeros((8, 12, 3), np.uint8)).save(tmp_path / f"{i}.png")
     with Clip.open(tmp_path, frames=frames) as part, pytest.raises(BadInput, match="cannot be cut"):
         len(part)
+
+
+def test_a_folder_of_clips_is_searched_for_them(tmp_path):
+    for name in ("b10", "b9", "empty"):
+        (tmp_path / name).mkdir()
+    for name in ("b10", "b9"):
+        Image.new("RGB", (4, 4)).save(tmp_path / name / "0.png")
+    for name in ("a.MP4", "notes.txt", ".hidden.mp4"):
+        (tmp_path / name).write_bytes(b"")
+    assert [path.name for path in clips_in(tmp_path)] == ["a.MP4", "b9", "b10"]
+    assert clips_in(tmp_path / "b9") == [tmp_path / "b9"], "a folder of images is a clip"
+    assert clips_in(tmp_path / "notes.txt") == [tmp_path / "notes.txt"], "a file that is named is opened"
+    with pytest.raises(BadInput, match="no images, videos or folders of images"):
+        clips_in(tmp_path / "empty")

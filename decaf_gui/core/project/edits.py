@@ -537,6 +537,25 @@ def _put_masks(draft: Draft, object_id: int, masks: Mapping[int, NewMask], sourc
             _mark(draft, object_id, frame, reviewed=False, absent=False)
 
 
+def revert_frames(project: Project, done: Edit, object_id: int, frames: Iterable[int]) -> Edit:
+    """Takes back what an edit did to an object on some frames; what it did elsewhere stays.
+
+    Raises BadInput when one of them is locked, or was changed again since.
+    """
+    row, draft, chosen = project.need(ObjectRow, object_id), Draft(project), set(frames)
+    _check_locked(project, object_id, chosen)
+    for change in done.changes:
+        if change.kind not in FRAMED or change.key[0] != object_id or change.key[1] not in chosen:
+            continue
+        if project.find(change.kind, *change.key) != change.after:
+            raise BadInput(f"Frame {change.key[1]} of {row.name} was changed again since: undo that first.")
+        if change.before is None:
+            draft.drop(change.kind, *change.key)
+        else:
+            draft.put(change.before)
+    return draft.edit(f"revert {row.name} {_span(chosen)}")
+
+
 def delete_masks(project: Project, object_id: int, frames: Iterable[int]) -> Edit:
     """Masks and prompts on these frames: the object is unknown there again."""
     row, draft, chosen = project.need(ObjectRow, object_id), Draft(project), sorted(set(frames))

@@ -56,16 +56,19 @@ class Plan:
         return sum(abs(stop - start) + 1 for start, stop in self.sweeps)
 
 
-def plan_tracking(project: Project, starts: Mapping[int, int], direction: Direction = "both") -> Plan:
+def plan_tracking(
+    project: Project, starts: Mapping[int, int], direction: Direction = "both", within: Span | None = None
+) -> Plan:
     """Tracking of objects, each from its frame in `starts`, up to locked frames and the ends of the work range.
 
-    Raises BadInput for unknown objects, a start that is locked or outside, or an object that nothing is known of.
+    With `within` it goes no further than that span. Raises BadInput for unknown objects, a start that is locked or
+    outside, or an object that nothing is known of.
     """
     if not starts:
         raise BadInput("No object is chosen: choose one to be tracked.")
     if len({project.clip_of(thing).id for thing in starts}) > 1:
         raise BadInput("The objects belong to different clips: track them clip by clip.")
-    spans = {thing: _span(project, thing, start, direction) for thing, start in starts.items()}
+    spans = {thing: _span(project, thing, start, direction, within) for thing, start in starts.items()}
     prompts = {thing: prompts_of(project, thing, start) for thing, start in starts.items()}
     first, last = min(starts.values()), max(starts.values())
     end, begin = max(span.last for span in spans.values()), min(span.first for span in spans.values())
@@ -135,8 +138,8 @@ def as_prompt(row: PromptRow, size: tuple[int, int]) -> Prompt:
     return Prompt(row.frame, row.points, row.box, base=base)
 
 
-def _span(project: Project, object_id: int, start: int, direction: Direction) -> Span:
-    """From `start` up to locked frames (left out) and the ends of the work range."""
+def _span(project: Project, object_id: int, start: int, direction: Direction, within: Span | None) -> Span:
+    """From `start` up to locked frames (left out), the ends of the work range and those of `within`."""
     clip = project.clip_of(object_id)
     if not 0 <= start < clip.frames:
         raise BadInput(f"There is no frame {start}: the clip has {clip.frames}, counted from 0.")
@@ -144,8 +147,9 @@ def _span(project: Project, object_id: int, start: int, direction: Direction) ->
     if start in locked:
         name = project.need(ObjectRow, object_id).name
         raise BadInput(f"{name} is locked on frame {start}: unlock it there, or start elsewhere.")
-    before = max([clip.first, *(frame + 1 for frame in locked if frame < start)])
-    after = min([clip.last, *(frame - 1 for frame in locked if frame > start)])
-    first = start if direction == "forward" else min(start, before)
-    last = start if direction == "backward" else max(start, after)
-    return Span(first, last)
+    first, last = (clip.first, clip.last) if within is None else (within.first, within.last)
+    before = max([clip.first, first, *(frame + 1 for frame in locked if frame < start)])
+    after = min([clip.last, last, *(frame - 1 for frame in locked if frame > start)])
+    return Span(
+        start if direction == "forward" else min(start, before), start if direction == "backward" else max(start, after)
+    )

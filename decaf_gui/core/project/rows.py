@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from types import MappingProxyType
-from typing import ClassVar, Literal, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -260,11 +260,23 @@ class Change:
         return Change(self.kind, self.key, self.after, self.before)
 
 
+ON_FRAMES = ("object", "frame")
+"""The key of the tables that hold something of an object on a frame: they grow long."""
+_NO_ROWS: Mapping[int, Any] = MappingProxyType({})
+
+
 @dataclass(frozen=True, eq=False)
 class Project:
-    """All rows, by table and key."""
+    """All rows, by table and key.
+
+    What is asked for over and over is found once and handed on to the projects that follow, as far as they agree.
+    """
 
     tables: Mapping[type[Row], Mapping[Key, Row]] = field(default_factory=dict)
+    _owned: dict[type[Row], dict[int, Mapping[int, Row]]] = field(default_factory=dict, repr=False)
+    """Rows of the tables with key ON_FRAMES, by object and frame."""
+    _masks: dict[int, tuple[Mapping[int, Row], Masks]] = field(default_factory=dict, repr=False)
+    """The masks of objects, and the rows that they were made of."""
 
     def rows(self, kind: type[R]) -> Mapping[Key, R]:
         """A table."""
@@ -283,22 +295,39 @@ class Project:
 
     def where(self, kind: type[R], **values: object) -> Iterator[R]:
         """The rows whose fields have these values, in order of their keys."""
-        for _, row in sorted(self.rows(kind).items()):
+        owner = values.get("object")
+        if kind.KEY == ON_FRAMES and isinstance(owner, int):
+            rows: Iterable[R] = self.of_object(kind, owner).values()
+        else:
+            rows = (row for _, row in sorted(self.rows(kind).items()))
+        for row in rows:
             if all(getattr(row, name) == value for name, value in values.items()):
                 yield row
+
+    def of_object(self, kind: type[R], object_id: int) -> Mapping[int, R]:
+        """What an object has on frames, by frame in ascending order: the rows of a table with key ON_FRAMES."""
+        found = self._owned.get(kind)
+        if found is None:
+            found = self._owned[kind] = _by_object(self.rows(kind))
+        return found.get(object_id, _NO_ROWS)  # type: ignore[return-value]
 
     def changed(self, changes: Iterable[Change]) -> Project:
         """The project after the changes. Raises BadInput when a row is not as a change found it."""
         tables: dict[type[Row], dict[Key, Row]] = {}
+        made: dict[type[Row], list[Change]] = {}
         for change in changes:
-            table = tables.setdefault(change.kind, dict(self.tables.get(change.kind, {})))
+            if change.kind not in tables:  # a table may be long: one copy for all changes
+                tables[change.kind] = dict(self.tables.get(change.kind, {}))
+            table = tables[change.kind]
             if table.get(change.key) != change.before:
                 raise BadInput("This edit does not fit the project any more: something else changed the same rows.")
             if change.after is None:
                 table.pop(change.key, None)
             else:
                 table[change.key] = change.after
-        return Project({**self.tables, **tables})
+            made.setdefault(change.kind, []).append(change)
+        owned = {kind: _followed(rows, made.get(kind, ())) for kind, rows in self._owned.items()}
+        return Project({**self.tables, **tables}, owned, dict(self._masks))
 
     def same(self, other: Project) -> bool:
         """Whether both hold the same rows."""
@@ -314,10 +343,12 @@ class Project:
 
     def masks(self, object_id: int) -> Masks:
         """All masks of an object. Raises BadInput when there is no such object."""
-        size = self.clip_of(object_id).size
-        table = self.rows(MaskRow)
-        rows = (row for (owner, _), row in table.items() if owner == object_id)
-        return Masks(size, {row.frame: Rle(size, row.counts) for row in rows})
+        size, rows = self.clip_of(object_id).size, self.of_object(MaskRow, object_id)
+        made_of, masks = self._masks.get(object_id, (None, None))
+        if masks is None or made_of is not rows or masks.size != size:
+            masks = Masks(size, {frame: Rle(size, row.counts) for frame, row in rows.items()})
+            self._masks[object_id] = (rows, masks)
+        return masks
 
     def attention(self, expression: int) -> tuple[NDArray[np.float32], tuple[int, ...]] | None:
         """Fused maps float32 (Ts, Hp, Wp) and the frames that they lie on; None when nothing was grounded."""
@@ -336,20 +367,40 @@ class Project:
 
     def locked(self, object_id: int) -> frozenset[int]:
         """The frames on which an object must not change."""
-        rows = self.rows(MarkRow).items()
-        return frozenset(row.frame for (owner, _), row in rows if owner == object_id and row.locked)
+        return frozenset(frame for frame, row in self.of_object(MarkRow, object_id).items() if row.locked)
 
     def spoken(self, object_id: int) -> frozenset[int]:
         """The frames on which a person has said what an object is: marked, prompted, drawn or corrected.
 
         Tracking leaves them as they are, and learns from them.
         """
-        marks, prompts, masks = self.rows(MarkRow), self.rows(PromptRow), self.rows(MaskRow)
         own = {row.id for row in self.rows(ProvenanceRow).values() if row.origin in PERSONAL}
-        found = {frame for owner, frame in marks if owner == object_id}
-        found |= {frame for owner, frame in prompts if owner == object_id}
-        found |= {frame for (owner, frame), row in masks.items() if owner == object_id and row.provenance in own}
-        return frozenset(int(frame) for frame in found)
+        masks = self.of_object(MaskRow, object_id).items()
+        said = {frame for frame, row in masks if row.provenance in own}
+        return frozenset(said.union(self.of_object(MarkRow, object_id), self.of_object(PromptRow, object_id)))
+
+
+def _by_object(table: Mapping[Key, R]) -> dict[int, Mapping[int, R]]:
+    """The rows of a table with key ON_FRAMES by object and frame, frames ascending."""
+    found: dict[int, dict[int, R]] = {}
+    for (owner, frame), row in table.items():
+        found.setdefault(int(owner), {})[int(frame)] = row
+    return {owner: dict(sorted(rows.items())) for owner, rows in found.items()}
+
+
+def _followed(before: dict[int, Mapping[int, Row]], changes: Iterable[Change]) -> dict[int, Mapping[int, Row]]:
+    """`_by_object` after changes of its table: objects that none of them names keep what they have."""
+    after: dict[int, dict[int, Row]] = {}
+    for change in changes:
+        owner, frame = (int(part) for part in change.key)
+        if owner not in after:
+            after[owner] = dict(before.get(owner, {}))
+        rows = after[owner]
+        if change.after is None:
+            rows.pop(frame, None)
+        else:
+            rows[frame] = change.after
+    return {**before, **{owner: dict(sorted(rows.items())) for owner, rows in after.items()}}
 
 
 def pack_maps(maps: Mapping[str, NDArray[np.float32]]) -> bytes:

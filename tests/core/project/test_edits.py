@@ -232,3 +232,38 @@ def test_an_edit_says_what_it_touched(project):
 def test_what_cannot_be_is_refused(project, wrong):
     with pytest.raises(BadInput):
         wrong(project)
+
+
+@given(seed=st.integers(0, 10**6), chosen=st.sets(st.integers(0, COUNT - 1)))
+@settings(max_examples=60, deadline=None)
+def test_a_correction_is_reverted_frame_by_frame(seed, chosen):
+    """What is reverted is as before, what is not stays as it became: masks, prompts and marks alike."""
+    rng = np.random.default_rng(seed)
+    before = applied(started())
+    frames = sorted({int(f) for f in rng.integers(0, COUNT, 5)})
+    masks = {f: edits.NewMask(Rle.encode(rng.random(SIZE) > 0.5)) for f in frames}
+    prompt = edits.prompt_row(before, 1, frames[0], [(3.0, 4.0, True)])
+    done = edits.replace_masks(before, 1, masks, "corrected", "{}", prompt)
+    after = done.apply(before)
+    if not chosen & set(frames):
+        with pytest.raises(BadInput, match="Nothing to do"):
+            edits.revert_frames(after, done, 1, chosen)
+        return
+    reverted = edits.revert_frames(after, done, 1, chosen).apply(after)
+    for kind in (MaskRow, PromptRow, MarkRow):
+        for frame in range(COUNT):
+            expected = before if frame in chosen else after
+            assert reverted.find(kind, 1, frame) == expected.find(kind, 1, frame)
+    assert reverted.masks(2) == before.masks(2)
+
+
+def test_a_frame_that_changed_again_or_is_locked_is_not_reverted(project):
+    done = edits.replace_masks(project, 1, {2: edits.NewMask(mask(9)), 3: edits.NewMask(mask(9))}, "tracked", "{}")
+    after = done.apply(project)
+    again = edits.replace_masks(after, 1, {2: edits.NewMask(mask(5))}, "tracked", "{}").apply(after)
+    with pytest.raises(BadInput, match=r"Frame 2 of .* was changed again since"):
+        edits.revert_frames(again, done, 1, [2, 3])
+    assert edits.revert_frames(again, done, 1, [3]).apply(again).masks(1).rle(3) == project.masks(1).rle(3)
+    locked = edits.set_locked(after, 1, [3]).apply(after)
+    with pytest.raises(BadInput, match="locked"):
+        edits.revert_frames(locked, done, 1, [3])

@@ -183,3 +183,19 @@ def test_far_prompts_are_left_out_when_there_are_too_many():
     )
     frames = [prompt.frame for prompt in prompts_of(project, 1, 50)]
     assert frames == list(range(34, 66, 2))
+
+
+@given(
+    start=st.integers(0, COUNT - 1),
+    ends=st.tuples(st.integers(0, COUNT - 1), st.integers(0, COUNT - 1)),
+    direction=st.sampled_from(["both", "forward", "backward"]),
+)
+def test_a_range_bounds_tracking_on_both_sides(start, ends, direction):
+    within = Span(min(ends), max(ends))
+    if start not in within:
+        return
+    free = plan_tracking(applied(started()), {1: start}, direction)
+    plan = plan_tracking(applied(started()), {1: start}, direction, within)
+    assert set(plan.spans[1]) == set(free.spans[1]) & set(within)
+    passed = {frame for a, b in plan.sweeps for frame in range(min(a, b), max(a, b) + 1)}
+    assert passed == set(plan.spans[1])

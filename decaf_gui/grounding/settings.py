@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Literal
 
+from decaf_gui.core.choices import about
 from decaf_gui.core.errors import BadInput
 
 RolloutMethod = Literal["vmax", "max", "plain"]
@@ -20,20 +21,123 @@ class GroundingSettings:
     for the released models. `start_layer` None is half of the decoder's layers.
     """
 
-    frames: int | None = None
-    video_tokens: int | None = None
-    frame_scale: int | None = None
-    rollout: RolloutMethod = "vmax"
-    start_layer: int | None = None
-    sigma: float = 1.0
-    video_kernel: int = 3
-    frame_kernel: int = 7
-    contrast: bool = True
-    modalities: Modalities = "fused"
-    max_new_tokens: int = 128
-    frame_batch: int = 16
-    prefill_chunk: int = 2048
-    vision_batch: int = 4
+    frames: int | None = field(
+        default=None,
+        metadata=about(
+            "Sampled frames",
+            "Ts: how many frames of the clip the multimodal LLM is shown, evenly spread.",
+            low=1,
+            unset="as the model asks (the released ones: 16)",
+            source="3.4",
+        ),
+    )
+    video_tokens: int | None = field(
+        default=None,
+        metadata=about(
+            "Visual tokens of a video frame",
+            "The most visual tokens that one frame of the video input may take; more see finer and cost more memory.",
+            low=1,
+            unset="as the model asks (the released ones: 400)",
+        ),
+    )
+    frame_scale: int | None = field(
+        default=None,
+        metadata=about(
+            "Scale of frame inputs",
+            "How many times the video grid's width and height a single frame has when it is shown on its own.",
+            low=1,
+            unset="as the model asks (the released ones: 2)",
+            source="3.3, table 4c",
+        ),
+    )
+    rollout: RolloutMethod = field(
+        default="vmax",
+        metadata=about(
+            "Rollout",
+            "How heads are weighted: vmax by their attention to visual tokens, max to any token, plain not at all.",
+            source="eq. 4, table 5a",
+        ),
+    )
+    start_layer: int | None = field(
+        default=None,
+        metadata=about(
+            "First rolled layer",
+            "The decoder layer at which the rollout begins, counted from 0.",
+            low=0,
+            unset="half of the layers",
+            source="4.1, table 5b",
+        ),
+    )
+    sigma: float = field(
+        default=1.0,
+        metadata=about(
+            "Smoothing",
+            "Standard deviation of the Gaussian on the raw maps, in tokens; above 0.",
+            low=0.001,
+            step=0.1,
+            source="3.3",
+        ),
+    )
+    video_kernel: int = field(
+        default=3,
+        metadata=about(
+            "Smoothing window of video maps",
+            "Width of the Gaussian's window on the video maps, in tokens; odd.",
+            low=1,
+            step=2,
+            source="3.3",
+        ),
+    )
+    frame_kernel: int = field(
+        default=7,
+        metadata=about(
+            "Smoothing window of frame maps",
+            "Width of the Gaussian's window on the frame maps, in tokens; odd.",
+            low=1,
+            step=2,
+            source="3.3",
+        ),
+    )
+    contrast: bool = field(
+        default=True,
+        metadata=about(
+            "Contrast with the background",
+            "Subtract what the model looks at when it is asked for the scene without the object.",
+            source="3.3, table 4a",
+        ),
+    )
+    modalities: Modalities = field(
+        default="fused",
+        metadata=about(
+            "Inputs",
+            "What the model is shown: the video and its frames (fused), or only one of them.",
+            source="3.3, table 4b",
+        ),
+    )
+    max_new_tokens: int = field(
+        default=128,
+        metadata=about("Longest answer", "The most tokens that the model may answer with.", low=1),
+    )
+    frame_batch: int = field(
+        default=16,
+        metadata=about(
+            "Frames at a time", "How many frame inputs go through the model together; fewer need less memory.", low=1
+        ),
+    )
+    prefill_chunk: int = field(
+        default=2048,
+        metadata=about(
+            "Tokens at a time", "How many tokens are read in one step before the answer; fewer need less memory.", low=1
+        ),
+    )
+    vision_batch: int = field(
+        default=4,
+        metadata=about(
+            "Frames at a time in the vision tower",
+            "How many inputs are turned into visual tokens together; fewer need less memory.",
+            low=1,
+        ),
+    )
 
     def __post_init__(self) -> None:
         for name in ("video_kernel", "frame_kernel"):

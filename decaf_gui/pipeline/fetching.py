@@ -9,8 +9,9 @@ import multiprocessing
 import os
 import shutil
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from contextvars import ContextVar
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from multiprocessing.connection import Connection
@@ -23,6 +24,12 @@ from decaf_gui.core.events import Stage
 SPARE_BYTES = 1 << 30
 """Room that must stay on the disk."""
 STOP_SECONDS = 10.0
+LOOK_SECONDS = 0.1
+broken_off: ContextVar[Callable[[], bool]] = ContextVar("broken_off", default=lambda: False)
+"""Asked while `fetch` waits for the network; once it says so, the download ends as if it had been closed.
+
+A thread that waits inside of a generator cannot close it, and no other thread may.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +76,7 @@ def _stages(messages: Connection, repo: str) -> Iterator[Stage]:
     """The child's messages as events: (done, total), an error's text, or None at the end."""
     while True:
         try:
-            message = messages.recv()
+            message = _awaited(messages)
         except (EOFError, OSError):
             raise DecafError(f"{repo} could not be downloaded: the downloading process ended early.") from None
         if message is None:
@@ -80,12 +87,22 @@ def _stages(messages: Connection, repo: str) -> Iterator[Stage]:
         yield Stage("download", done, total, repo)
 
 
+def _awaited(messages: Connection) -> Any:
+    """The next message; None, the end, once the download is broken off."""
+    stop = broken_off.get()
+    while not messages.poll(LOOK_SECONDS):
+        if stop():
+            return None
+    return messages.recv()
+
+
 def _work(messages: Connection, repo: str, patterns: tuple[str, ...], revision: str | None) -> None:
     """What the child process does. SIGTERM becomes an exception, so that the hub removes its unfinished file."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
     with suppress(KeyboardInterrupt, BrokenPipeError):
         messages.send(_outcome(messages, repo, patterns, revision))
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # there is nothing left to tidy up
 
 
 def _outcome(messages: Connection, repo: str, patterns: tuple[str, ...], revision: str | None) -> str | None:

@@ -7,21 +7,55 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
+from decaf_gui.core.choices import About, about, about_of
 from decaf_gui.core.errors import BadInput
 from decaf_gui.grounding.settings import GroundingSettings
 from decaf_gui.tracking.settings import TrackingSettings
 
 GIB = 1 << 30
+Kind = Literal["bool", "int", "float", "choice"]
 
 
 @dataclass(frozen=True, slots=True)
 class MemorySettings:
     """Byte budgets: stored prefixes of the multimodal LLM, and SAM2's frame features, on device and host."""
 
-    prefix_device_bytes: int = 6 * GIB
-    prefix_host_bytes: int = 8 * GIB
-    features_device_bytes: int = 2 * GIB
-    features_host_bytes: int = 4 * GIB
+    prefix_device_bytes: int = field(
+        default=6 * GIB,
+        metadata=about(
+            "Clips read, on the device",
+            "GPU memory for what the multimodal LLM has read of clips; a further expression on them is then quick.",
+            low=0,
+            unit="bytes",
+        ),
+    )
+    prefix_host_bytes: int = field(
+        default=8 * GIB,
+        metadata=about(
+            "Clips read, in main memory",
+            "Main memory for what no longer fits on the device.",
+            low=0,
+            unit="bytes",
+        ),
+    )
+    features_device_bytes: int = field(
+        default=2 * GIB,
+        metadata=about(
+            "Frame features, on the device",
+            "GPU memory for SAM2's features of frames; clicks on known frames are answered at once.",
+            low=0,
+            unit="bytes",
+        ),
+    )
+    features_host_bytes: int = field(
+        default=4 * GIB,
+        metadata=about(
+            "Frame features, in main memory",
+            "Main memory for the features that no longer fit on the device.",
+            low=0,
+            unit="bytes",
+        ),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +103,57 @@ def setting_names() -> Iterator[str]:
     for room, part in _parts().items():
         for entry in fields(part):
             yield f"{room}.{entry.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class SettingRow:
+    """One setting as dialogs and help show it: `name` is "room.name", `choices` are there for the kind "choice".
+
+    `optional` settings may be None; `about.unset` says what that means then.
+    """
+
+    name: str
+    kind: Kind
+    optional: bool
+    choices: tuple[str, ...]
+    default: Any
+    about: About
+
+    @property
+    def room(self) -> str:
+        """The part of the pipeline that it belongs to."""
+        return self.name.split(".", 1)[0]
+
+
+def setting_rows(preset: str = "paper") -> tuple[SettingRow, ...]:
+    """All settings, in order, with the defaults of a preset. Raises BadInput for an unknown preset."""
+    chosen = Settings.preset(preset)
+    return tuple(
+        _row(f"{room}.{entry.name}", hints[entry.name], value_of(chosen, f"{room}.{entry.name}"), about_of(entry))
+        for room, part in _parts().items()
+        for hints in (get_type_hints(part),)
+        for entry in fields(part)
+    )
+
+
+def _row(name: str, hint: Any, default: Any, about: About) -> SettingRow:
+    options = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+    [kind] = [option for option in options if option is not type(None)]
+    choices = tuple(map(str, get_args(kind))) if get_origin(kind) is Literal else ()
+    return SettingRow(name, "choice" if choices else kind.__name__, len(options) > 1, choices, default, about)
+
+
+def value_of(settings: Settings, name: str) -> Any:
+    """The value of a setting by its full name."""
+    room, key = name.split(".", 1)
+    return getattr(getattr(settings, room), key)
+
+
+def as_text(value: Any) -> str:
+    """A value as `Settings.changed` reads it back."""
+    if value is None:
+        return "none"
+    return ("off", "on")[value] if isinstance(value, bool) else str(value)
 
 
 def _parts() -> dict[str, type[Any]]:

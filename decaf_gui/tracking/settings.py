@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Literal
 
+from decaf_gui.core.choices import about
 from decaf_gui.core.errors import BadInput
 
 
@@ -12,23 +13,91 @@ from decaf_gui.core.errors import BadInput
 class TrackingSettings:
     """How attention maps become tracklets (DecAF 3.4; spec section 6).
 
-    `tau_pq`: tokens with V at least this become point queries (table 7). `tau_trk`: tracklets scoring above it are
-    selected (table 6). `nms_iou`: candidates that overlap a better one by more are suppressed. `threshold`: mu_t of
-    eqs. 6 and 7, the mean of a frame's map or Otsu's threshold. `penalty`: cells below mu_t count -max_t(V)
-    (eq. 7), or 0. `consistency`: use the score of eq. 8 at all. Where paper and released code differ, the code is
-    the default: `normalise` divides positive consistencies by the best tracklet's; `strict` compares with > instead
-    of >= (eqs. 6, 7 and tau_trk); `both_ways` propagates candidates backward too.
+    Each field says what it is, and where in the paper. Where paper and released code differ, the code is the default:
+    `normalise`, `strict` and `both_ways`.
     """
 
-    tau_pq: float = 0.8
-    tau_trk: float = 0.8
-    nms_iou: float = 0.7
-    threshold: Literal["mean", "otsu"] = "mean"
-    penalty: bool = True
-    consistency: bool = True
-    normalise: bool = True
-    strict: bool = True
-    both_ways: bool = True
+    tau_pq: float = field(
+        default=0.8,
+        metadata=about(
+            "Point query threshold",
+            "Tokens whose attention is at least this become point queries; lower gives more candidates.",
+            low=0,
+            high=1,
+            step=0.05,
+            source="eq. 5, table 6",
+        ),
+    )
+    tau_trk: float = field(
+        default=0.8,
+        metadata=about(
+            "Tracklet threshold",
+            "Tracklets that score above it are selected; when none does, the best one is.",
+            low=0,
+            high=1,
+            step=0.05,
+            source="3.4, table 6",
+        ),
+    )
+    nms_iou: float = field(
+        default=0.7,
+        metadata=about(
+            "Overlap of duplicates",
+            "A candidate whose IoU with a better one is above this is taken for the same object and dropped.",
+            low=0,
+            high=1,
+            step=0.05,
+            source="3.4",
+        ),
+    )
+    threshold: Literal["mean", "otsu"] = field(
+        default="mean",
+        metadata=about(
+            "What counts as attended",
+            "mu_t, the value above which a cell of a frame's map is attended: the map's mean, or Otsu's threshold.",
+            source="eqs. 6 and 7, table 7",
+        ),
+    )
+    penalty: bool = field(
+        default=True,
+        metadata=about(
+            "Penalty outside",
+            "Cells that are not attended count minus the frame's largest attention, instead of 0.",
+            source="eq. 7, table 7",
+        ),
+    )
+    consistency: bool = field(
+        default=True,
+        metadata=about(
+            "Attention consistency",
+            "Score how well a tracklet stays on attended regions; off, a score is the mean of the other two parts.",
+            source="eq. 8, table 7",
+        ),
+    )
+    normalise: bool = field(
+        default=True,
+        metadata=about(
+            "Normalise consistency",
+            "Divide positive consistencies by the best tracklet's (released code; the paper's text does not).",
+            source="eq. 8",
+        ),
+    )
+    strict: bool = field(
+        default=True,
+        metadata=about(
+            "Strict comparisons",
+            "Compare with > (released code) instead of >= (the paper's text) for mu_t and the tracklet threshold.",
+            source="eqs. 6 and 7",
+        ),
+    )
+    both_ways: bool = field(
+        default=True,
+        metadata=about(
+            "Track candidates both ways",
+            "Follow candidates backward too (released code), instead of forward only (the paper's text).",
+            source="3.4",
+        ),
+    )
 
     def __post_init__(self) -> None:
         for entry in fields(self):

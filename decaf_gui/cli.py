@@ -21,8 +21,8 @@ from decaf_gui.core.errors import BadInput, DecafError
 
 app = typer.Typer(
     name="decaf-gui",
-    help="Find objects in video by language, track them with SAM2, export masks as datasets.",
-    no_args_is_help=True,
+    help="Find objects in video by language, track them with SAM2, export masks as datasets. Alone: opens the window.",
+    invoke_without_command=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -63,6 +63,7 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def common(
+    context: typer.Context,
     verbose: Annotated[bool, typer.Option("--verbose", help="Log to stderr too.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Log everything; show tracebacks.")] = False,
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show it.")] = False,
@@ -73,6 +74,10 @@ def common(
     spoken.verbose, spoken.debug = verbose, debug
     start_logging(verbose=verbose, debug=debug)
     log.info("decaf-gui %s: %s", __version__, " ".join(sys.argv[1:]))
+    if context.invoked_subcommand is None:
+        from decaf_gui.app.main import open_window
+
+        raise typer.Exit(open_window())
 
 
 @app.command()
@@ -114,10 +119,11 @@ def demo(
     level: Annotated[str, typer.Option("--level", help="kind, medium or hard.")] = "kind",
     frames: Annotated[int, typer.Option("--frames", min=1, help="Frames of each clip.")] = 24,
     as_frames: Annotated[bool, typer.Option("--as-frames", help="With --write: frame folders, not mp4.")] = False,
+    headless: Annotated[bool, typer.Option("--headless", help="No window: run the job and say how it went.")] = False,
     device: Device = "auto",
     as_json: Json = False,
-) -> None:
-    """Run the whole pipeline on a generated clip; or write such clips; or score the demo models."""
+) -> int:
+    """Open the demo in a window (where there is no display: run it without one); write such clips; score the models."""
     from decaf_gui import commands
 
     if write is not None:
@@ -125,24 +131,50 @@ def demo(
     elif evaluate:
         commands.evaluate_demo(seed, clips, level, device, as_json=as_json)
     else:
-        commands.run_demo(out, seed, level, frames, device, as_json=as_json)
+        from decaf_gui.app.display import display_problem
+
+        problem = "" if headless or as_json else display_problem()
+        if headless or as_json or problem:
+            if problem:
+                sys.stderr.write(f"No window can be shown here: {problem} Running without one.\n")
+            commands.run_demo(out, seed, level, frames, device, as_json=as_json)
+        else:
+            from decaf_gui.app.main import open_window
+
+            return open_window(demo=out, device=None if device == "auto" else device)
+    return 0
 
 
 @app.command("open")
 def open_(
-    paths: Annotated[list[Path], typer.Argument(help="A project (.decaf), or clips: videos, folders of images.")],
+    paths: Annotated[
+        list[Path] | None, typer.Argument(help="A project (.decaf), or clips: videos, folders of images.")
+    ] = None,
     project: Annotated[
         Path | None, typer.Option("--project", help="The project for the clips; else it lies beside the first one.")
     ] = None,
-    mllm: Annotated[str, typer.Option("--mllm", help="Id from `models list`, hub id, or folder.")] = "demo",
-    sam: Annotated[str, typer.Option("--sam", help="Id from `models list`, .pt file, or folder.")] = "demo",
-    device: Device = "auto",
+    mllm: Annotated[str | None, typer.Option("--mllm", help="Id from `models list`, hub id, or folder.")] = None,
+    sam: Annotated[str | None, typer.Option("--sam", help="Id from `models list`, .pt file, or folder.")] = None,
+    device: Annotated[str | None, typer.Option("--device", help="cpu, cuda, cuda:1, mps, or auto.")] = None,
 ) -> int:
-    """Review clips in a window."""
+    """Review clips in a window; `decaf-gui CLIP` does the same, and `decaf-gui` alone shows the first page."""
     from decaf_gui.app.main import open_window
-    from decaf_gui.app.tools import EngineChoice
 
-    return open_window(paths, project, EngineChoice(mllm, sam, device))
+    return open_window(paths or [], project, mllm=mllm, sam=sam, device=device)
+
+
+@app.command()
+def settings(
+    markdown: Annotated[bool, typer.Option("--markdown", help="As docs/settings.md has it.")] = False,
+    keys: Annotated[
+        bool, typer.Option("--keys", help="The window's keys and mouse, as in docs/keys.md.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """What can be set: the papers' settings with names and defaults (--set), and the window's."""
+    from decaf_gui import commands
+
+    commands.list_settings(markdown=markdown, keys=keys, as_json=as_json)
 
 
 @project_app.command("show")
@@ -243,7 +275,7 @@ def bench(
         list[str] | None,
         typer.Argument(
             metavar="[NAME]...",
-            help="rollout, grounding, tracking, click, worker, canvas, decode, memory, annotator, startup.",
+            help="rollout, grounding, tracking, click, worker, canvas, window, decode, memory, annotator, startup.",
         ),
     ] = None,
     paper_size: Annotated[
@@ -264,6 +296,13 @@ def bench(
     commands.run_benchmarks(names or [], options, out, paper_size=paper_size, as_json=as_json)
 
 
+COMMANDS = frozenset(
+    {entry.name or entry.callback.__name__ for entry in app.registered_commands if entry.callback is not None}
+    | {group.name for group in app.registered_groups}
+)
+"""Everything that can stand where a path could."""
+
+
 def _assignments(pairs: list[str] | None) -> dict[str, str]:
     """{"name": "value"} from "name=value" texts."""
     values: dict[str, str] = {}
@@ -278,7 +317,17 @@ def _assignments(pairs: list[str] | None) -> dict[str, str]:
 def main() -> None:
     """The console script's entry: maps every outcome to an exit code and one line."""
     logging.getLogger("decaf_gui").addHandler(logging.NullHandler())  # until the log is open
-    sys.exit(_guarded(lambda: app(standalone_mode=False)))
+    sys.exit(_guarded(lambda: app(with_command(sys.argv[1:]), standalone_mode=False)))
+
+
+def with_command(words: list[str]) -> list[str]:
+    """`open` before the first word that is no command but a path: `decaf-gui clip.mp4` opens it."""
+    first = next((place for place, word in enumerate(words) if not word.startswith("-")), None)
+    if first is None or words[first] in COMMANDS:
+        return words
+    path = Path(words[first])
+    looks_like_one = path.suffix or path.exists() or len(path.parts) > 1
+    return [*words[:first], "open", *words[first:]] if looks_like_one else words
 
 
 def _guarded(command: Callable[[], Any]) -> int:

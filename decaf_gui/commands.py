@@ -395,6 +395,18 @@ def download_model(model: str, *, yes: bool, as_json: bool) -> None:
     reporter.result(model=card.id, path=str(locate(card)))
 
 
+def list_settings(*, markdown: bool, keys: bool, as_json: bool) -> None:
+    """The table of the settings; as Markdown with the window's and its help, or its keys."""
+    from decaf_gui.app.settings_help import keys_markdown, settings_markdown
+    from decaf_gui.pipeline.settings import setting_rows
+
+    if markdown or keys:
+        sys.stdout.write(keys_markdown() if keys else settings_markdown())
+        return
+    rows = [(row.name, str(row.default), row.about.help) for row in setting_rows()]
+    Reporter(as_json=as_json).table("", ["name", "default", "what it does"], rows)
+
+
 def where_model(model: str) -> None:
     """Prints a model's folder."""
     from decaf_gui.pipeline.models import any_card, source_of

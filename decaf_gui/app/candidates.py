@@ -1,33 +1,47 @@
-"""The list of objects and candidates: colour, name, score parts as bars, state, visible, locked."""
+"""Objects and candidates as a list: colour, picture, name, label, state, score parts as bars, eye and lock."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QIcon, QPainter, QPalette, QPixmap
+from PySide6.QtCore import (
+    QAbstractItemModel,
+    QAbstractListModel,
+    QEvent,
+    QModelIndex,
+    QPersistentModelIndex,
+    QPoint,
+    QRectF,
+    QSize,
+    Qt,
+    Signal,
+)
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QHelpEvent, QImage, QMouseEvent, QPainter, QPalette
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHBoxLayout,
-    QHeaderView,
     QLabel,
+    QListView,
     QSlider,
+    QStyle,
     QStyledItemDelegate,
     QStyleOptionViewItem,
-    QTreeWidget,
-    QTreeWidgetItem,
+    QToolTip,
     QVBoxLayout,
     QWidget,
 )
 
+from decaf_gui.app import icons
 from decaf_gui.app.palette import Colour
 
-NAME, SCORE, STATE = range(3)
-PARTS = Qt.ItemDataRole.UserRole + 1
-KEY = Qt.ItemDataRole.UserRole
+Index = QModelIndex | QPersistentModelIndex
+ENTRY = Qt.ItemDataRole.UserRole
+HEIGHT, PICTURE = 52, QSize(60, 44)
 BARS = (QColor(183, 55, 121), QColor(86, 180, 233), QColor(0, 158, 115))
 """Attention, SAM2's IoU, consistency."""
+SPACE = 20
+"""Pixels of the eye's and the lock's columns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,133 +57,302 @@ class Entry:
     total: float | None = None
     ghost: bool = False
     visible: bool = True
+    locked: bool = False
+    picture: QImage | None = None
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """What tells it from the others."""
+        return self.kind, self.id
 
 
-class Bars(QStyledItemDelegate):
-    """Draws the parts of a score as bars below each other, and the total as a number."""
+class Entries(QAbstractListModel):
+    """The lines; new values of the same lines keep selection and scroll position."""
 
-    def paint(
-        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
-    ) -> None:
-        """Three thin bars on their grounds."""
-        super().paint(painter, option, index)
-        parts = index.data(PARTS)
-        if not parts:
-            return
-        box = QRectF(option.rect).adjusted(6, 5, -40, -5)
-        height = box.height() / len(parts)
-        for place, (part, colour) in enumerate(zip(parts, BARS, strict=True)):
-            line = QRectF(box.x(), box.y() + place * height, box.width(), height - 1.5)
-            ground = QColor(option.palette.color(QPalette.ColorRole.Text))
-            ground.setAlphaF(0.10)
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.entries: list[Entry] = []
+
+    def rowCount(self, parent: Index | None = None) -> int:  # noqa: N802
+        """How many there are."""
+        return len(self.entries)
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
+        """The name for readers of the screen, the entry for the delegate."""
+        entry = self.entries[index.row()]
+        if role == ENTRY:
+            return entry
+        if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
+            return f"{entry.name}, {entry.state}"
+        return None
+
+    def show(self, entries: Sequence[Entry]) -> None:
+        """Other lines, or other values of the same."""
+        same = [entry.key for entry in entries] == [entry.key for entry in self.entries]
+        if not same:
+            self.beginResetModel()
+        changed = [row for row, pair in enumerate(zip(entries, self.entries, strict=False)) if pair[0] != pair[1]]
+        self.entries = list(entries)
+        if not same:
+            self.endResetModel()
+        elif changed:
+            self.dataChanged.emit(self.index(changed[0]), self.index(changed[-1]))
+
+    def row_of(self, key: tuple[str, int] | None) -> int:
+        """The line of a key, or -1."""
+        return next((row for row, entry in enumerate(self.entries) if entry.key == key), -1)
+
+
+class Line(QStyledItemDelegate):
+    """Draws a line, and says where in it the pointer is."""
+
+    toggled = Signal(object, str)
+    """(entry, "eye" or "lock")."""
+    pressed = "line"
+    """Where in its line the mouse was pressed last."""
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:  # noqa: N802
+        """All lines are of one height."""
+        return QSize(200, HEIGHT)
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        """From left to right: colour, picture, name over state, score, lock, eye."""
+        entry: Entry = index.data(ENTRY)
+        box, palette = QRectF(option.rect), option.palette
+        chosen = bool(option.state & QStyle.StateFlag.State_Selected)
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        ground = QColor(palette.color(QPalette.ColorRole.Highlight))
+        ground.setAlphaF(0.28 if chosen else 0.0)
+        painter.fillRect(box, ground)
+        painter.fillRect(QRectF(box.x(), box.y() + 1, 4, box.height() - 2), QColor(*entry.colour))
+        self._picture(painter, entry, box)
+        self._words(painter, entry, box, palette)
+        if entry.parts is not None:
+            self._score(painter, entry, self._score_box(box), palette)
+        text = palette.color(QPalette.ColorRole.Text)
+        faint = palette.color(QPalette.ColorRole.PlaceholderText)
+        icons.draw(painter, "eye" if entry.visible else "hidden", self._icon(box, 0), text if entry.visible else faint)
+        if entry.kind == "object":
+            if not entry.locked:
+                faint.setAlphaF(0.45)
+            icons.draw(
+                painter, "lock" if entry.locked else "unlock", self._icon(box, 1), text if entry.locked else faint
+            )
+        painter.restore()
+
+    def editorEvent(  # noqa: N802
+        self, event: QEvent, model: QAbstractItemModel, option: QStyleOptionViewItem, index: Index
+    ) -> bool:
+        """A click on the eye or the lock turns it."""
+        presses = (QEvent.Type.MouseButtonPress, QEvent.Type.MouseButtonDblClick)
+        if event.type() in presses and isinstance(event, QMouseEvent):
+            what = self.pressed = self.place(QRectF(option.rect), event.position().toPoint(), index.data(ENTRY))
+            if what in ("eye", "lock") and event.button() == Qt.MouseButton.LeftButton:
+                self.toggled.emit(index.data(ENTRY), what)
+                return True
+        return False
+
+    def helpEvent(  # noqa: N802
+        self, event: QHelpEvent, view: QAbstractItemView, option: QStyleOptionViewItem, index: Index
+    ) -> bool:
+        """What lies under the pointer, in words."""
+        if not index.isValid():
+            return False
+        entry: Entry = index.data(ENTRY)
+        QToolTip.showText(
+            event.globalPos(), self.told(entry, self.place(QRectF(option.rect), event.pos(), entry)), view
+        )
+        return True
+
+    def place(self, box: QRectF, at: QPoint, entry: Entry) -> str:
+        """Which part of a line lies under a point: "eye", "lock", "score" or "line"."""
+        if self._icon(box, 0).adjusted(-2, -14, 4, 14).contains(at):
+            return "eye"
+        if entry.kind == "object" and self._icon(box, 1).adjusted(-2, -14, 2, 14).contains(at):
+            return "lock"
+        return "score" if entry.parts is not None and self._score_box(box).contains(at) else "line"
+
+    def told(self, entry: Entry, place: str) -> str:
+        """The tooltip of a place."""
+        if place == "eye":
+            return (
+                self.tr("Shown on the canvas: click to hide (H)") if entry.visible else self.tr("Hidden: click to show")
+            )
+        if place == "lock":
+            return self.tr("Locked: click to unlock") if entry.locked else self.tr("Click to lock all frames")
+        if entry.parts is None or place == "line":
+            return f"{entry.name}\n{entry.state}"
+        names = (self.tr("attention at the point"), self.tr("SAM2's IoU"), self.tr("attention consistency"))
+        told = [f"{n}: {'-' if part is None else f'{part:.2f}'}" for n, part in zip(names, entry.parts, strict=True)]
+        return "\n".join([*told, self.tr("mean: {0:.2f}").format(entry.total or 0.0)])
+
+    def _picture(self, painter: QPainter, entry: Entry, box: QRectF) -> None:
+        place = QRectF(box.x() + 9, box.y() + (HEIGHT - PICTURE.height()) / 2, PICTURE.width(), PICTURE.height())
+        painter.fillRect(place, QColor(0, 0, 0, 60))
+        if entry.picture is not None:
+            painter.setOpacity(0.5 if entry.ghost else 1.0)
+            painter.drawImage(place, entry.picture)
+            painter.setOpacity(1.0)
+
+    def _words(self, painter: QPainter, entry: Entry, box: QRectF, palette: QPalette) -> None:
+        left = box.x() + PICTURE.width() + 16
+        right = self._score_box(box).left() if entry.parts is not None else self._icon(box, 1).left()
+        font = QFont(painter.font())
+        for text, top, bold, role in (
+            (
+                entry.name,
+                8.0,
+                not entry.ghost,
+                QPalette.ColorRole.PlaceholderText if entry.ghost else QPalette.ColorRole.Text,
+            ),
+            (entry.state, 27.0, False, QPalette.ColorRole.PlaceholderText),
+        ):
+            font.setBold(bold)
+            painter.setFont(font)
+            painter.setPen(palette.color(role))
+            room = QRectF(left, box.y() + top, right - left - 6, 18)
+            short = QFontMetricsF(font).elidedText(text, Qt.TextElideMode.ElideRight, room.width())
+            painter.drawText(room, int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter), short)
+
+    def _score(self, painter: QPainter, entry: Entry, box: QRectF, palette: QPalette) -> None:
+        """Three thin bars on their grounds, the total behind them."""
+        assert entry.parts is not None
+        bars = QRectF(box.x(), box.y() + 15, box.width() - 34, HEIGHT - 30)
+        height = bars.height() / len(entry.parts)
+        ground = QColor(palette.color(QPalette.ColorRole.Text))
+        ground.setAlphaF(0.12)
+        for place, (part, colour) in enumerate(zip(entry.parts, BARS, strict=True)):
+            line = QRectF(bars.x(), bars.y() + place * height, bars.width(), height - 2.5)
             painter.fillRect(line, ground)
             if part is not None:
                 line.setWidth(line.width() * min(1.0, max(0.0, part)))
                 painter.fillRect(line, colour)
+        painter.setPen(palette.color(QPalette.ColorRole.PlaceholderText if entry.ghost else QPalette.ColorRole.Text))
+        total = "" if entry.total is None else f"{entry.total:.2f}"
+        painter.drawText(box, int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter), total)
 
-    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:  # noqa: N802
-        """High enough for three bars."""
-        return QSize(super().sizeHint(option, index).width(), 28)
+    @staticmethod
+    def _icon(box: QRectF, place: int) -> QRectF:
+        """The eye's square (0), or the lock's (1)."""
+        return QRectF(box.right() - 6 - (place + 1) * SPACE + 3, box.y() + (HEIGHT - 15) / 2, 15, 15)
+
+    def _score_box(self, box: QRectF) -> QRectF:
+        return QRectF(self._icon(box, 0).left() - 104, box.y(), 98, HEIGHT)
 
 
 class CandidatesPanel(QWidget):
     """Objects first, then candidates, ghosts last; above them the threshold, which runs no model.
 
-    `picked` and `activated` (kind, id), `shown` (kind, id, visible), `threshold` (0 to 1).
+    `picked` and `activated` (kind, id), `shown` (kind, id, visible), `locked` (object, lock), `threshold` (0 to 1),
+    `menu_wanted` (kind, id, where on the screen).
     """
 
     picked = Signal(str, int)
     shown = Signal(str, int, bool)
+    locked = Signal(int, bool)
     activated = Signal(str, int)
     threshold = Signal(float)
+    menu_wanted = Signal(str, int, QPoint)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.counts = QLabel()
+        title = QLabel(self.tr("Objects and candidates"))
+        title.setProperty("role", "title")
+        self.counts, self.value = QLabel(), QLabel("0.80")
+        self.counts.setProperty("role", "quiet")
         self.slider = QSlider(Qt.Orientation.Horizontal)
         self.slider.setRange(0, 100)
         self.slider.setValue(80)
+        self.slider.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.slider.setToolTip(self.tr("Candidates with a score under this are ghosts. No model runs."))
-        self.value = QLabel("0.80")
-        self.tree = QTreeWidget()
-        self.tree.setHeaderLabels([self.tr("Name"), self.tr("Score"), self.tr("State")])
-        self.tree.setRootIsDecorated(False)
-        self.tree.setUniformRowHeights(True)
-        self.tree.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.tree.setItemDelegateForColumn(SCORE, Bars(self.tree))
-        self.tree.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        header = self.tree.header()
-        header.setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
-        header.setStretchLastSection(False)
-        header.resizeSection(SCORE, 118)
-        header.resizeSection(STATE, 78)
+        self.model, self.line = Entries(self), Line(self)
+        self.list = QListView()
+        self.list.setModel(self.model)
+        self.list.setItemDelegate(self.line)
+        self.list.setUniformItemSizes(True)
+        self.list.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.list.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.list.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.list.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.empty = QLabel(self.tr("Nothing here yet: ask for something, or click on an object in the frame."))
+        self.empty.setWordWrap(True)
+        self.empty.setProperty("role", "quiet")
+        self.empty.setContentsMargins(10, 6, 10, 6)
+        self.actions_row = QHBoxLayout()
+        self.actions_row.setContentsMargins(8, 4, 8, 6)
+        self._lay_out(title)
+        self.slider.valueChanged.connect(self._on_slider)
+        self.list.selectionModel().currentChanged.connect(self._on_current)
+        self.list.doubleClicked.connect(self._on_double_click)
+        self.list.customContextMenuRequested.connect(self._on_menu)
+        self.line.toggled.connect(self._on_toggled)
+
+    def _lay_out(self, title: QLabel) -> None:
         line = QHBoxLayout()
+        line.setContentsMargins(10, 0, 10, 0)
         line.addWidget(QLabel(self.tr("Threshold")))
         line.addWidget(self.slider, 1)
         line.addWidget(self.value)
+        self.counts.setContentsMargins(10, 0, 10, 4)
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(6, 6, 6, 6)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(3)
+        layout.addWidget(title)
         layout.addLayout(line)
         layout.addWidget(self.counts)
-        layout.addWidget(self.tree, 1)
-        self.slider.valueChanged.connect(self._on_slider)
-        self.tree.currentItemChanged.connect(self._on_current)
-        self.tree.itemChanged.connect(self._on_changed)
-        self.tree.itemDoubleClicked.connect(self._on_activated)
+        layout.addWidget(self.empty)
+        layout.addWidget(self.list, 100)
+        layout.addStretch(1)
+        layout.addLayout(self.actions_row)
 
     def show_entries(self, entries: Sequence[Entry], picked: tuple[str, int] | None) -> None:
-        """Shows the lines anew; nothing is emitted."""
-        self.tree.blockSignals(True)
-        self.tree.clear()
-        for entry in entries:
-            item = self._item(entry)
-            self.tree.addTopLevelItem(item)
-            if (entry.kind, entry.id) == picked:
-                self.tree.setCurrentItem(item)
-        self.tree.blockSignals(False)
+        """Shows the lines as they are now; nothing is emitted."""
+        chooser = self.list.selectionModel()
+        chooser.blockSignals(True)
+        self.model.show(entries)
+        row = self.model.row_of(picked)
+        if row != self.list.currentIndex().row():
+            self.list.setCurrentIndex(self.model.index(row) if row >= 0 else QModelIndex())
+            self.list.viewport().update()
+        chooser.blockSignals(False)
+        self.empty.setVisible(not entries)
+        self.list.setVisible(bool(entries))
         objects = sum(entry.kind == "object" for entry in entries)
         alive = sum(entry.kind == "candidate" and not entry.ghost for entry in entries)
         ghosts = sum(entry.ghost for entry in entries)
         self.counts.setText(self.tr("objects: {0}   candidates: {1}   ghosts: {2}").format(objects, alive, ghosts))
 
-    def _item(self, entry: Entry) -> QTreeWidgetItem:
-        total = "" if entry.total is None else f"{entry.total:.2f}"
-        item = QTreeWidgetItem([entry.name, total, entry.state])
-        item.setData(NAME, KEY, (entry.kind, entry.id))
-        item.setIcon(NAME, swatch(entry.colour))
-        item.setCheckState(NAME, Qt.CheckState.Checked if entry.visible else Qt.CheckState.Unchecked)
-        item.setData(SCORE, PARTS, entry.parts)
-        item.setTextAlignment(SCORE, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        if entry.parts is not None:
-            names = (self.tr("attention at the point"), self.tr("SAM2's IoU"), self.tr("attention consistency"))
-            told = [
-                f"{name}: {'-' if part is None else f'{part:.2f}'}"
-                for name, part in zip(names, entry.parts, strict=True)
-            ]
-            item.setToolTip(SCORE, "\n".join(told))
-        if entry.ghost:
-            for column in (NAME, STATE):
-                item.setForeground(column, self.palette().color(QPalette.ColorRole.PlaceholderText))
-        return item
+    def set_threshold(self, value: float) -> None:
+        """Moves the slider; nothing is emitted."""
+        self.slider.blockSignals(True)
+        self.slider.setValue(round(100 * value))
+        self.slider.blockSignals(False)
+        self.value.setText(f"{value:.2f}")
 
     def _on_slider(self, value: int) -> None:
         self.value.setText(f"{value / 100:.2f}")
         self.threshold.emit(value / 100)
 
-    def _on_current(self, item: QTreeWidgetItem | None) -> None:
-        if item is not None:
-            self.picked.emit(*item.data(NAME, KEY))
+    def _on_current(self, index: QModelIndex) -> None:
+        if index.isValid():
+            self.picked.emit(*index.data(ENTRY).key)
 
-    def _on_changed(self, item: QTreeWidgetItem, column: int) -> None:
-        if column == NAME:
-            self.shown.emit(*item.data(NAME, KEY), item.checkState(NAME) == Qt.CheckState.Checked)
+    def _on_double_click(self, index: QModelIndex) -> None:
+        if self.line.pressed in ("line", "score"):
+            self.activated.emit(*index.data(ENTRY).key)
 
-    def _on_activated(self, item: QTreeWidgetItem) -> None:
-        self.activated.emit(*item.data(NAME, KEY))
+    def _on_toggled(self, entry: Entry, what: str) -> None:
+        if what == "eye":
+            self.model.show(
+                [replace(e, visible=not e.visible) if e.key == entry.key else e for e in self.model.entries]
+            )
+            self.shown.emit(entry.kind, entry.id, not entry.visible)
+        else:
+            self.locked.emit(entry.id, not entry.locked)
 
-
-def swatch(colour: Colour) -> QIcon:
-    """A little square of a colour."""
-    picture = QPixmap(12, 12)
-    picture.fill(QColor(*colour))
-    return QIcon(picture)
+    def _on_menu(self, at: QPoint) -> None:
+        index = self.list.indexAt(at)
+        if index.isValid():
+            self.menu_wanted.emit(*index.data(ENTRY).key, self.list.viewport().mapToGlobal(at))

@@ -10,6 +10,7 @@ import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QCoreApplication, QObject, Signal
@@ -24,6 +25,7 @@ from decaf_gui.app.requests import (
     ProposeRequest,
     TrackRequest,
 )
+from decaf_gui.app.tools import EngineChoice, OnDevice
 from decaf_gui.app.turns import Cancelled, Failed, Finished
 from decaf_gui.app.worker import PATIENCE, Worker
 from decaf_gui.core.clip import Clip
@@ -34,7 +36,7 @@ from decaf_gui.core.masks import Rle
 from decaf_gui.core.project import edits
 from decaf_gui.core.project.edits import Edit, NewMask
 from decaf_gui.core.project.keeping import add_clip_edit, known_clip
-from decaf_gui.core.project.planning import Direction, Plan, as_prompt, plan_tracking
+from decaf_gui.core.project.planning import Direction, Plan, Span, as_prompt, plan_tracking
 from decaf_gui.core.project.receipts import receipt
 from decaf_gui.core.project.review import Ended, Review
 from decaf_gui.core.project.rows import ClipRow, ExpressionRow, ObjectRow, Project, PromptRow, TrackletRow
@@ -47,10 +49,11 @@ log = logging.getLogger(__name__)
 
 @dataclass(eq=False)
 class Work:
-    """A job that the desk waits for. `title` says what it does, for people."""
+    """A job that the desk waits for. `title` says what it does, for people; `again` asks for the same once more."""
 
     title: str
     details: str = "{}"
+    again: Callable[[], object] | None = None
 
 
 @dataclass(eq=False)
@@ -59,6 +62,11 @@ class ClickWork(Work):
 
     row: PromptRow = field(default_factory=lambda: PromptRow(0, 0))
     follow: bool = True
+
+
+@dataclass(eq=False)
+class ExportWork(Work):
+    """Labels that are being written."""
 
 
 @dataclass(eq=False)
@@ -167,6 +175,15 @@ class Desk(QObject):
             known = max(row.id for row in self.project.rows(ClipRow).values())
         return known
 
+    def relink(self, clip: int, path: Path) -> None:
+        """Says where a clip lies now. Raises BadInput when its frames differ in number or size."""
+        with Clip.open(path) as found:
+            self.do(edits.relink_clip(self.project, clip, self._store.relative(path), found.fingerprint, found.size))
+
+    def use(self, choice: EngineChoice) -> None:
+        """Other models, another device or other settings, from the next job on."""
+        self._worker.use(choice)
+
     def undo(self) -> None:
         """Withdraws the latest click that is waiting for its mask, else takes back the last edit."""
         waiting = [job for job, work in self._work.items() if isinstance(work, ClickWork)]
@@ -234,7 +251,8 @@ class Desk(QObject):
             self.do(edits.add_expression(self.project, clip, wanted))
             known = max(row.id for row in self.project.where(ExpressionRow, clip=clip))
         job = self._worker.submit(ProposeRequest(path, wanted, settings))
-        self._work[job] = ProposeWork(f'Looking for "{wanted}"', expression=known)
+        again = partial(self.propose, clip, wanted, settings)
+        self._work[job] = ProposeWork(self.tr('Looking for "{0}"').format(wanted), again=again, expression=known)
         return job
 
     def click(
@@ -247,23 +265,24 @@ class Desk(QObject):
         """
         request, row = self._clicked(ClickRequest, object_id, frame, points, box)
         job = self._worker.submit(request)
-        self._work[job] = ClickWork(f"Prompt on frame {frame}", row=row, follow=follow)
+        again = partial(self.click, object_id, frame, points, box, follow=follow)
+        self._work[job] = ClickWork(self.tr("Prompt on frame {0}").format(frame), again=again, row=row, follow=follow)
         return job
 
     def preview(self, object_id: int, frame: int, points: Sequence[Point], box: Box | None = None) -> int:
         """The mask that a click would give: comes as `Prompted` in `happened`, nothing is stored."""
         request, _ = self._clicked(PreviewRequest, object_id, frame, points, box)
         job = self._worker.submit(request)
-        self._work[job] = PreviewWork("Preview")
+        self._work[job] = PreviewWork(self.tr("Preview"))
         return job
 
     def look(self, clip: int, frame: int) -> None:
         """Makes the first click on a frame quick, when there is nothing else to do."""
         self._worker.submit(LookRequest(self.clip_path(clip), frame))
 
-    def track(self, starts: Mapping[int, int], direction: Direction = "both") -> int:
+    def track(self, starts: Mapping[int, int], direction: Direction = "both", within: Span | None = None) -> int:
         """Tracks objects, each from its frame in `starts`: the job. Raises BadInput as `plan_tracking` does."""
-        return self._follow(starts, direction)
+        return self._follow(starts, direction, within=within)
 
     def accept(self, tracklet: int, object_id: int | None = None) -> None:
         """Takes a candidate; a new object is tracked over the frames on which the candidate is not known."""
@@ -287,12 +306,14 @@ class Desk(QObject):
         *,
         frames: bool = False,
         overwrite: bool = False,
+        clips: tuple[int, ...] | None = None,
     ) -> int:
-        """Writes the labels of all clips as they are now: the job. It says `Written` in `happened` for each result."""
+        """Writes the labels of clips (None: all) as they are now: the job. It says `Written` for each result."""
         media = {row.id: self._store.media(row) for row in self.project.where(ClipRow)}
-        wanted = Export(self.project, media, tuple(formats), out, which, frames, overwrite)
+        wanted = Export(self.project, media, tuple(formats), out, which, frames, overwrite, clips)
         job = self._worker.submit(ExportRequest(wanted))
-        self._work[job] = Work(f"Exporting to {out.name}")
+        again = partial(self.export, formats, out, which, frames=frames, overwrite=overwrite, clips=clips)
+        self._work[job] = ExportWork(self.tr("Exporting to {0}").format(out.name), again=again)
         return job
 
     def cancel(self, job: int) -> None:
@@ -324,6 +345,7 @@ class Desk(QObject):
         QCoreApplication.sendPostedEvents(self._worker)  # what the worker said last
         for job in list(self._work):
             self._end(job)
+        self.history.clear()  # now: left to the collector of cycles, Qt and Python would both delete the commands
         self._store.close()
         return ended
 
@@ -338,17 +360,25 @@ class Desk(QObject):
         return kind(self.clip_path(clip.id), object_id, as_prompt(row, clip.size)), row
 
     def _follow(
-        self, starts: Mapping[int, int], direction: Direction, cause: Edit | None = None, click: PromptRow | None = None
+        self,
+        starts: Mapping[int, int],
+        direction: Direction,
+        cause: Edit | None = None,
+        click: PromptRow | None = None,
+        within: Span | None = None,
     ) -> int:
         project = self.project
-        plan = plan_tracking(project, starts, direction)
+        plan = plan_tracking(project, starts, direction, within)
         path = self.clip_path(project.clip_of(next(iter(starts))).id)
         for thing in starts:
             self._leave(thing, click)
         names = ", ".join(project.need(ObjectRow, thing).name for thing in starts)
         job = self._worker.submit(TrackRequest(path, plan.prompts, plan.sweeps))
         review_job = self._review.begin(starts, "{}", cause)
-        self._work[job] = TrackWork(f"Tracking {names}", plan=plan, review_job=review_job, cause=click)
+        again = partial(self.track, dict(starts), direction, within)
+        title = self.tr("Tracking {0}").format(names)
+        work = TrackWork(title, again=again, plan=plan, review_job=review_job, cause=click)
+        self._work[job] = work
         return job
 
     def _leave(self, thing: int, click: PromptRow | None) -> None:
@@ -374,7 +404,7 @@ class Desk(QObject):
     def _on_event(self, job: int, event: Event) -> None:
         work = self._work.get(job)
         if work is None:
-            if isinstance(event, Finished | Cancelled | Failed):
+            if isinstance(event, Finished | Cancelled | Failed | OnDevice):
                 self.happened.emit(job, event)
             return
         try:

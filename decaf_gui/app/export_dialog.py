@@ -1,4 +1,4 @@
-"""What is to be exported, where to, and what will be written and replaced."""
+"""What is to be exported, where to, what will be written and replaced, and what is lost on the way."""
 
 from __future__ import annotations
 
@@ -22,72 +22,102 @@ from PySide6.QtWidgets import (
 
 from decaf_gui.core.project.rows import ClipRow, Project
 from decaf_gui.formats.base import safe_name
-from decaf_gui.formats.projects import Which
+from decaf_gui.formats.projects import Which, incomplete
 from decaf_gui.formats.registry import FORMATS
+
+MOST = 3
+"""Sentences of one kind that are told; of the others only how many there are."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What was chosen."""
+    """What was chosen; `show`: the folder is to be opened when all is written. `clips` None: all."""
 
     formats: tuple[str, ...]
     out: Path
     which: Which
     frames: bool
     overwrite: bool
+    clips: tuple[int, ...] | None = None
+    show: bool = False
 
 
 class ExportDialog(QDialog):
-    """Formats of the registry, a folder, which objects. It says what will be written before anything is."""
+    """Formats of the registry, a folder, which clips and objects. It says what will be written before anything is."""
 
-    def __init__(self, project: Project, folder: Path, parent: QWidget | None = None) -> None:
+    def __init__(self, project: Project, folder: Path, parent: QWidget | None = None, *, clip: int = 0) -> None:
         super().__init__(parent)
         self.setWindowTitle(self.tr("Export labels"))
-        self._clips = [Path(row.path).stem for row in project.rows(ClipRow).values()]
+        self._project, self._clip = project, clip
+        self._rows = list(project.where(ClipRow))
         self.formats = {name: QCheckBox(form.title) for name, form in FORMATS.items() if form.writer is not None}
         next(iter(self.formats.values())).setChecked(True)
         self.folder = QLineEdit(str(folder))
-        browse = QPushButton(self.tr("Browse..."))
-        self.which = QComboBox()
+        self.browse = QPushButton(self.tr("Browse..."))
+        self.clips, self.which = QComboBox(), QComboBox()
+        self.clips.addItem(self.tr("all {0} clips").format(len(self._rows)), None)
+        if len(self._rows) > 1 and any(row.id == clip for row in self._rows):
+            self.clips.addItem(self.tr("this clip alone"), clip)
         self.which.addItem(self.tr("accepted objects"), "accepted")
-        self.which.addItem(self.tr("accepted objects and candidates that wait for a word"), "all")
+        self.which.addItem(self.tr("accepted objects, and candidates that wait for a word"), "all")
         self.frames = QCheckBox(self.tr("the clips' frames, too"))
         self.overwrite = QCheckBox(self.tr("replace results that are there"))
+        self.show_folder = QCheckBox(self.tr("open the folder when all is written"))
         self.told = QLabel()
         self.told.setWordWrap(True)
-        self.told.setMinimumWidth(460)
+        self.told.setMinimumWidth(520)
+        self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
+        self.buttons.button(QDialogButtonBox.StandardButton.Ok).setText(self.tr("Export"))
+        self._arrange()
+        self._connect()
+        self._tell()
+
+    def _arrange(self) -> None:
         kinds = QVBoxLayout()
-        for box in self.formats.values():
+        for name, box in self.formats.items():
+            box.setToolTip(self.tr("Loses {0}").format(FORMATS[name].loses))
             kinds.addWidget(box)
         place = QHBoxLayout()
         place.addWidget(self.folder, 1)
-        place.addWidget(browse)
+        place.addWidget(self.browse)
         form = QFormLayout()
         form.addRow(self.tr("Formats"), kinds)
         form.addRow(self.tr("Folder"), place)
+        form.addRow(self.tr("Clips"), self.clips)
         form.addRow(self.tr("Objects"), self.which)
-        form.addRow("", self.frames)
-        form.addRow("", self.overwrite)
-        self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
-        self.buttons.button(QDialogButtonBox.StandardButton.Ok).setText(self.tr("Export"))
+        for box in (self.frames, self.overwrite, self.show_folder):
+            form.addRow("", box)
         column = QVBoxLayout(self)
+        column.setSpacing(12)
         column.addLayout(form)
         column.addWidget(self.told)
+        column.addStretch(1)
         column.addWidget(self.buttons)
-        browse.clicked.connect(self._browse)
+
+    def _connect(self) -> None:
+        self.browse.clicked.connect(self._browse)
         self.buttons.accepted.connect(self.accept)
         self.buttons.rejected.connect(self.reject)
         self.folder.textChanged.connect(self._tell)
-        for box in (*self.formats.values(), self.overwrite):
+        for box in (*self.formats.values(), self.overwrite, self.frames):
             box.toggled.connect(self._tell)
-        self._tell()
+        for combo in (self.clips, self.which):
+            combo.currentIndexChanged.connect(self._tell)
 
     def wish(self) -> Wish:
         """What is chosen now."""
         chosen = tuple(name for name, box in self.formats.items() if box.isChecked())
         which: Which = "all" if self.which.currentData() == "all" else "accepted"
-        out = Path(self.folder.text()).expanduser()
-        return Wish(chosen, out, which, self.frames.isChecked(), self.overwrite.isChecked())
+        only = self.clips.currentData()
+        return Wish(
+            chosen,
+            Path(self.folder.text()).expanduser(),
+            which,
+            self.frames.isChecked(),
+            self.overwrite.isChecked(),
+            None if only is None else (int(only),),
+            self.show_folder.isChecked(),
+        )
 
     def _browse(self) -> None:
         chosen = QFileDialog.getExistingDirectory(self, self.tr("Folder for the labels"), self.folder.text())
@@ -95,25 +125,44 @@ class ExportDialog(QDialog):
             self.folder.setText(chosen)
 
     def _tell(self) -> None:
-        """What will be written, and whether something stands in the way."""
+        """What will be written, what it loses, and whether something stands in the way."""
         wish = self.wish()
-        there = [
-            home / part
-            for name in wish.formats
-            for home in (FORMATS[name].home(wish.out),)
-            for clip in self._clips
-            for part in FORMATS[name].parts(safe_name(clip))
-            if (home / part).exists()
-        ]
-        homes = ", ".join(str(FORMATS[name].home(wish.out)) for name in wish.formats)
+        rows = [row for row in self._rows if wish.clips is None or row.id in wish.clips]
+        there = self._there(wish, rows)
+        lines = []
+        problem = ""
         if not wish.formats:
-            words = self.tr("Choose a format.")
+            problem = self.tr("Choose a format.")
+        elif not self.folder.text().strip():
+            problem = self.tr("Choose a folder.")
         elif there and not wish.overwrite:
-            words = self.tr("{0} is there already: choose another folder, or replace it.").format(there[0])
-        elif there:
-            words = self.tr("{0} clips go to {1}; what is there is replaced.").format(len(self._clips), homes)
+            problem = self.tr("{0} is there already: choose another folder, or replace it.").format(there[0])
         else:
-            words = self.tr("{0} clips go to {1}.").format(len(self._clips), homes)
-        self.told.setText(words)
-        ready = bool(wish.formats) and bool(self.folder.text().strip()) and (wish.overwrite or not there)
-        self.buttons.button(QDialogButtonBox.StandardButton.Ok).setEnabled(ready)
+            frames = sum(len(row.work_frames) for row in rows)
+            homes = ", ".join(str(FORMATS[name].home(wish.out)) for name in wish.formats)
+            lines.append(self.tr("{0} clips with {1} frames go to {2}.").format(len(rows), frames, homes))
+        if there and wish.overwrite:
+            lines.append(self.tr("Replaced: {0}").format(_few([str(path) for path in there])))
+        lines += [self.tr("{0} loses {1}.").format(FORMATS[name].title, FORMATS[name].loses) for name in wish.formats]
+        open_ends = incomplete(self._project, [row.id for row in rows])
+        if open_ends:
+            lines.append(self.tr("Not ready: {0}").format(_few(open_ends)))
+        self.told.setText("\n".join(filter(None, [problem, *lines])))
+        self.buttons.button(QDialogButtonBox.StandardButton.Ok).setEnabled(not problem)
+
+    @staticmethod
+    def _there(wish: Wish, rows: list[ClipRow]) -> list[Path]:
+        """Results that are there already."""
+        return [
+            path
+            for name in wish.formats
+            for row in rows
+            for part in FORMATS[name].parts(safe_name(Path(row.path).stem))
+            if (path := FORMATS[name].home(wish.out) / part).exists()
+        ]
+
+
+def _few(texts: list[str]) -> str:
+    """The first ones, and how many more there are."""
+    more = f" (and {len(texts) - MOST} more)" if len(texts) > MOST else ""
+    return " ".join(texts[:MOST]) + more

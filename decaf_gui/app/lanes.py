@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Literal
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from decaf_gui.app.palette import GHOST, OBJECTS, Colour, object_colour
 from decaf_gui.core.doubt import Doubt
+from decaf_gui.core.entities import Tracklet
 from decaf_gui.core.masks import Masks
 from decaf_gui.core.project.edits import tracklet_masks
 from decaf_gui.core.project.planning import Span
@@ -24,7 +25,7 @@ from decaf_gui.core.project.rows import (
     VerdictRow,
 )
 
-Kind = Literal["object", "candidate"]
+Kind = Literal["object", "candidate", "pending"]
 State = Literal["present", "absent", "pending"]
 
 
@@ -40,7 +41,8 @@ class Stretch:
 class Lane:
     """One object, or one candidate that nobody has accepted: its spans, its marks and how doubtful it is.
 
-    `ghost` candidates are those that the scores (or the threshold) left out, and rejected ones.
+    "pending" ones belong to a proposal in work. `ghost` candidates are those that the scores (or the threshold) left
+    out, and rejected ones.
     """
 
     kind: Kind
@@ -68,6 +70,7 @@ def object_lane(
     pending: Iterable[int] = (),
     changed: Iterable[int] = (),
     doubts: Mapping[int, Doubt] | None = None,
+    colours: Sequence[Colour] = OBJECTS,
 ) -> Lane:
     """The lane of an object.
 
@@ -76,14 +79,14 @@ def object_lane(
     """
     row = project.need(ObjectRow, object_id)
     masks = project.masks(object_id)
-    marks = list(project.where(MarkRow, object=object_id))
+    marks = project.of_object(MarkRow, object_id).values()
     return Lane(
         "object",
         object_id,
         row.name,
-        object_colour(object_id, row.colour),
+        object_colour(object_id, row.colour, colours),
         stretches=stretches(masks, pending),
-        prompts=frozenset(int(frame) for owner, frame in project.rows(PromptRow) if owner == object_id),
+        prompts=frozenset(project.of_object(PromptRow, object_id)),
         locked=spans(mark.frame for mark in marks if mark.locked),
         reviewed=spans(mark.frame for mark in marks if mark.reviewed),
         changed=frozenset(changed),
@@ -91,7 +94,9 @@ def object_lane(
     )
 
 
-def candidate_lanes(project: Project, expression: int, threshold: float | None = None) -> list[Lane]:
+def candidate_lanes(
+    project: Project, expression: int, threshold: float | None = None, colours: Sequence[Colour] = OBJECTS
+) -> list[Lane]:
     """The candidates of an expression that are no objects, the best first; ghosts behind the others.
 
     Without a `threshold`, those are ghosts that the scores did not select; with one, those whose score lies under it.
@@ -104,12 +109,29 @@ def candidate_lanes(project: Project, expression: int, threshold: float | None =
         total = total_score(row)
         chosen = row.selected if threshold is None else total >= threshold and not row.suppressed
         ghost = not chosen or (verdict is not None and verdict.state == "rejected")
-        colour = GHOST if ghost else OBJECTS[row.id % len(OBJECTS)]
+        colour = GHOST if ghost else colours[row.id % len(colours)]
         known = stretches(tracklet_masks(project, row.id))
         name = f"candidate {row.id} ({total:.2f})"
         lane = Lane("candidate", row.id, name, colour, ghost, known, frozenset({row.frame}))
         found.append((ghost, -total, lane))
     return [lane for _, _, lane in sorted(found, key=lambda entry: entry[:2])]
+
+
+def pending_lanes(tracklets: Sequence[Tracklet], colours: Sequence[Colour] = OBJECTS) -> list[Lane]:
+    """The candidates of a proposal in work, with the masks that have come; suppressed ones are left out."""
+    return [
+        Lane(
+            "pending",
+            found.id,
+            f"candidate ({found.scores.total:.2f})",
+            colours[found.id % len(colours)] if found.selected else GHOST,
+            not found.selected,
+            stretches(Masks(found.masks.size), found.masks),
+            frozenset({found.frame}),
+        )
+        for found in sorted(tracklets, key=lambda t: (not t.selected, -t.scores.total))
+        if not found.suppressed
+    ]
 
 
 def total_score(row: TrackletRow) -> float:
@@ -120,13 +142,40 @@ def total_score(row: TrackletRow) -> float:
 
 def stretches(masks: Masks, pending: Iterable[int] = ()) -> tuple[Stretch, ...]:
     """Runs of frames of one state."""
-    states: dict[int, State] = {frame: "absent" if masks.absent(frame) else "present" for frame in masks}
-    states |= dict.fromkeys(pending, "pending")
-    found = []
-    for _, run in groupby(enumerate(sorted(states)), lambda pair: (pair[1] - pair[0], states[pair[1]])):
-        frames = [frame for _, frame in run]
-        found.append(Stretch(Span(frames[0], frames[-1]), states[frames[0]]))
-    return tuple(found)
+    frames, states = _presence(masks)
+    waiting = np.array(sorted(set(pending)), np.int64)
+    if waiting.size:
+        stays = ~np.isin(frames, waiting)
+        frames = np.concatenate([frames[stays], waiting])
+        order = np.argsort(frames)
+        frames, states = frames[order], np.concatenate([states[stays], np.full(waiting.size, 2)])[order]
+    if not frames.size:
+        return ()
+    ends = np.flatnonzero((np.diff(frames) != 1) | (np.diff(states) != 0))
+    runs = zip(np.append(0, ends + 1), np.append(ends, frames.size - 1), strict=True)
+    return tuple(Stretch(Span(int(frames[i]), int(frames[j])), _STATES[states[i]]) for i, j in runs)
+
+
+def _presence(masks: Masks) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The frames of masks, ascending, and whether the object is absent there (1) or not (0).
+
+    Kept by identity for the masks that were asked for last: a project hands out the same ones as long as they are
+    the same, lanes are asked for all the time, and whether a mask is empty takes a look into each.
+    """
+    kept = _KEPT.pop(id(masks), None)
+    if kept is None or kept[0] is not masks:
+        frames = np.fromiter(masks, np.int64, len(masks))
+        states = np.fromiter((masks.absent(frame) for frame in masks), np.int64, len(masks))
+        kept = (masks, frames, states)
+    _KEPT[id(masks)] = kept
+    if len(_KEPT) > MOST_KEPT:
+        del _KEPT[next(iter(_KEPT))]
+    return kept[1], kept[2]
+
+
+MOST_KEPT = 256
+_STATES: tuple[State, ...] = ("present", "absent", "pending")
+_KEPT: dict[int, tuple[Masks, NDArray[np.int64], NDArray[np.int64]]] = {}
 
 
 def spans(frames: Iterable[int]) -> tuple[Span, ...]:

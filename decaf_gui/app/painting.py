@@ -32,6 +32,8 @@ class Layer:
     colour: Colour
     style: Style = "accepted"
     selected: bool = False
+    opacity: float | None = None
+    """Of its fill; None: the scene's. 0 leaves the contour alone."""
 
     @property
     def filled(self) -> bool:
@@ -76,7 +78,8 @@ def paint(scene: Scene, view: Viewport) -> Frame:
     if scene.mode in ("masks", "masks only"):
         for layer in scene.layers:
             if layer.filled:
-                _add_fill(canvas, layer, view, 1.0 if scene.mode == "masks only" else scene.opacity)
+                own = scene.opacity if layer.opacity is None else layer.opacity
+                _add_fill(canvas, layer, view, 1.0 if scene.mode == "masks only" else own)
     if scene.mode in ("masks", "contours"):
         for layer in scene.layers:
             _add_outline(canvas, layer, view, scene.pixel_ratio)

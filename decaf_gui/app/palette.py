@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 
 import cv2
@@ -25,11 +26,14 @@ OBJECTS: tuple[Colour, ...] = (
 GHOST: Colour = (150, 150, 150)
 
 
-def object_colour(object_id: int, own: str = "") -> Colour:
+def object_colour(object_id: int, own: str = "", colours: Sequence[Colour] = OBJECTS) -> Colour:
     """The colour of an object: its `own` ("#rrggbb") if a person chose one, else the one that its id has."""
-    if own:
-        return int(own[1:3], 16), int(own[3:5], 16), int(own[5:7], 16)
-    return OBJECTS[(object_id - 1) % len(OBJECTS)]
+    return colour_of(own) if own else colours[(object_id - 1) % len(colours)]
+
+
+def colour_of(name: str) -> Colour:
+    """RGB of "#rrggbb"."""
+    return int(name[1:3], 16), int(name[3:5], 16), int(name[5:7], 16)
 
 
 @cache

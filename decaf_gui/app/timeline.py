@@ -5,13 +5,14 @@ It is told what to show (`lanes.py` makes it) and says what was done to it, in f
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from PySide6.QtCore import QPointF, QRectF, Qt, Signal
+from PySide6.QtCore import QPoint, QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import (
     QColor,
     QFontMetricsF,
     QHelpEvent,
+    QImage,
     QMouseEvent,
     QPainter,
     QPaintEvent,
@@ -21,15 +22,19 @@ from PySide6.QtGui import (
     QResizeEvent,
     QWheelEvent,
 )
-from PySide6.QtWidgets import QAbstractScrollArea, QToolTip, QWidget
+from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QToolTip, QWidget
 
 from decaf_gui.app.lanes import Lane, Stretch, spans
 from decaf_gui.core.project.planning import Span
 
 NAMES = 156.0
 """Width of the column of names."""
-RULER, STRIP, LANE = 22.0, 16.0, 24.0
-"""Heights of the ruler, the attention strip and a lane."""
+RULER, PICTURES, STRIP, LANE = 22.0, 34.0, 16.0, 24.0
+"""Heights of the ruler, the pictures, the attention strip and a lane."""
+HEAD = RULER + PICTURES + STRIP
+"""What stays above the lanes."""
+SLOT = 62.0
+"""Pixels from one picture to the next."""
 MOST_ZOOM = 48.0
 """Pixels per frame."""
 DOUBTFUL = 0.15
@@ -39,18 +44,21 @@ PLAYHEAD, LOCK, PROMPT = QColor(240, 84, 84), QColor(120, 120, 128), QColor(255,
 class Timeline(QAbstractScrollArea):
     """Frames from left to right, lanes from above to below.
 
-    `scrubbed` (frame); `range_changed` (Span or None); `lane_picked` (kind, id).
+    `scrubbed` (frame); `range_changed` (Span or None); `lane_picked` (kind, id); `menu_wanted` (kind, id, where on the
+    screen). `pictures` gives the small picture of a frame, or None while it is not there.
     """
 
     scrubbed = Signal(int)
     range_changed = Signal(object)
     lane_picked = Signal(str, int)
+    menu_wanted = Signal(str, int, QPoint)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setMouseTracking(True)
         self.viewport().setMouseTracking(True)
-        self.setMinimumHeight(round(RULER + STRIP + 3 * LANE))
+        self.setMinimumHeight(round(HEAD + 2.5 * LANE))
+        self.setFrameShape(QFrame.Shape.NoFrame)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
         self._count, self._fps, self._frame = 0, 24.0, 0
@@ -58,7 +66,11 @@ class Timeline(QAbstractScrollArea):
         self._picked: tuple[str, int] | None = None
         self._sampled: dict[int, float] = {}
         self._range: Span | None = None
+        self._worked: Span | None = None
+        self.pictures: Callable[[int], QImage | None] = lambda _: None
         self._anchor: int | None = None
+        self._before: Span | None = None
+        """The range before the one that is being drawn."""
         self._zoom = 0.0
         """Pixels per frame; 0: all frames fit."""
 
@@ -76,7 +88,7 @@ class Timeline(QAbstractScrollArea):
 
     def show_clip(self, count: int, fps: float) -> None:
         """Another clip: its frames and frames per second. Zoom and range begin anew."""
-        self._count, self._fps, self._frame, self._zoom = count, fps, 0, 0.0
+        self._count, self._fps, self._frame, self._zoom, self._worked = count, fps, 0, 0.0, None
         self.select(None)
         self._arrange()
 
@@ -88,6 +100,11 @@ class Timeline(QAbstractScrollArea):
     def show_attention(self, sampled: dict[int, float]) -> None:
         """How strongly each sampled frame is attended to, from 0 to 1."""
         self._sampled = sampled
+        self.viewport().update()
+
+    def show_work_range(self, first: int, last: int) -> None:
+        """The frames that are to be worked on; the others are shaded."""
+        self._worked = Span(first, last)
         self.viewport().update()
 
     def set_frame(self, frame: int) -> None:
@@ -138,15 +155,15 @@ class Timeline(QAbstractScrollArea):
         return NAMES + frame * self._step - self.horizontalScrollBar().value()
 
     def _top(self, place: int) -> float:
-        return RULER + STRIP + place * LANE - self.verticalScrollBar().value()
+        return HEAD + place * LANE - self.verticalScrollBar().value()
 
     def _lane_at(self, y: float) -> Lane | None:
-        place = int((y - RULER - STRIP + self.verticalScrollBar().value()) // LANE)
-        return self._lanes[place] if y >= RULER + STRIP and 0 <= place < len(self._lanes) else None
+        place = int((y - HEAD + self.verticalScrollBar().value()) // LANE)
+        return self._lanes[place] if y >= HEAD and 0 <= place < len(self._lanes) else None
 
     def _arrange(self) -> None:
         """Scroll bars after the size of what is shown."""
-        width, height = self.viewport().width() - NAMES, self.viewport().height() - RULER - STRIP
+        width, height = self.viewport().width() - NAMES, self.viewport().height() - HEAD
         self.horizontalScrollBar().setRange(0, max(0, round(self._count * self._step - width + 8)))
         self.horizontalScrollBar().setPageStep(max(1, round(width)))
         self.verticalScrollBar().setRange(0, max(0, round(len(self._lanes) * LANE - height)))
@@ -158,20 +175,24 @@ class Timeline(QAbstractScrollArea):
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
         """Lanes first, then what lies over them, then ruler and names, which never scroll away."""
         painter = QPainter(self.viewport())
-        painter.fillRect(event.rect(), self.palette().color(QPalette.ColorRole.Base))
+        painter.fillRect(event.rect(), self.palette().color(QPalette.ColorRole.AlternateBase))
         if not self._count:
-            self._draw_text(painter, QRectF(self.viewport().rect()), "Open a clip to see its frames here.", centre=True)
+            self._draw_text(
+                painter, QRectF(self.viewport().rect()), self.tr("Open a clip to see its frames here."), centre=True
+            )
             return
         width, height = float(self.viewport().width()), float(self.viewport().height())
         painter.save()
-        painter.setClipRect(QRectF(NAMES, RULER + STRIP, width, height))
+        painter.setClipRect(QRectF(NAMES, HEAD, width, height))
         for place, lane in enumerate(self._lanes):
             self._draw_lane(painter, lane, self._top(place))
         painter.restore()
         self._draw_names(painter, height)
         painter.setClipRect(QRectF(NAMES, 0, width, height))
         self._draw_ruler(painter, width)
+        self._draw_pictures(painter, width)
         self._draw_attention(painter)
+        self._draw_worked(painter, height)
         self._draw_range(painter, height)
         self._draw_playhead(painter, height)
 
@@ -202,7 +223,7 @@ class Timeline(QAbstractScrollArea):
         elif stretch.state == "pending":
             painter.fillRect(box, self._soft(0.12))
             painter.fillRect(box, QColor(colour.red(), colour.green(), colour.blue(), 150))
-            pen = QPen(self.palette().color(QPalette.ColorRole.Base), 1, Qt.PenStyle.DotLine)
+            pen = QPen(self.palette().color(QPalette.ColorRole.AlternateBase), 1, Qt.PenStyle.DotLine)
             painter.setPen(pen)
             painter.drawLine(box.topLeft(), box.topRight())
             painter.drawLine(box.bottomLeft(), box.bottomRight())
@@ -240,7 +261,7 @@ class Timeline(QAbstractScrollArea):
 
     def _draw_names(self, painter: QPainter, height: float) -> None:
         painter.fillRect(QRectF(0, 0, NAMES, height), self.palette().color(QPalette.ColorRole.Window))
-        painter.setClipRect(QRectF(0, RULER + STRIP, NAMES, height))
+        painter.setClipRect(QRectF(0, HEAD, NAMES, height))
         for place, lane in enumerate(self._lanes):
             top = self._top(place)
             if lane.key == self._picked:
@@ -249,7 +270,7 @@ class Timeline(QAbstractScrollArea):
             colour = self.palette().color(QPalette.ColorRole.PlaceholderText if lane.ghost else QPalette.ColorRole.Text)
             self._draw_text(painter, QRectF(22, top, NAMES - 28, LANE), lane.name, colour=colour)
         painter.setClipping(False)
-        self._draw_text(painter, QRectF(8, RULER, NAMES - 14, STRIP), "attention")
+        self._draw_text(painter, QRectF(8, HEAD - STRIP, NAMES - 14, STRIP), self.tr("attention"))
 
     def _draw_ruler(self, painter: QPainter, width: float) -> None:
         """Ticks at a whole step of frames, with their numbers, and the time where there is room."""
@@ -266,8 +287,32 @@ class Timeline(QAbstractScrollArea):
         """A bar for each sampled frame, as high as the frame is attended to; its foot is there in any case."""
         for frame, strength in self._sampled.items():
             x, height = self._x(frame) + self._step / 2, (STRIP - 4) * strength
-            painter.fillRect(QRectF(x - 2, RULER + STRIP - 1 - height, 4, height), QColor(183, 55, 121))
-            painter.fillRect(QRectF(x - 2, RULER + STRIP - 1, 4, 1), self.palette().color(QPalette.ColorRole.Text))
+            painter.fillRect(QRectF(x - 2, HEAD - 1 - height, 4, height), QColor(183, 55, 121))
+            painter.fillRect(QRectF(x - 2, HEAD - 1, 4, 1), self.palette().color(QPalette.ColorRole.Text))
+
+    def _draw_pictures(self, painter: QPainter, width: float) -> None:
+        """Small pictures at steady frames, so that the same ones are wanted wherever one scrolls."""
+        every = picture_step(self._step, SLOT)
+        first = max(0, int(self._place(NAMES)) // every * every)
+        for frame in range(first, min(self._count, int(self._place(width)) + 1), every):
+            picture = self.pictures(frame)
+            place = QRectF(self._x(frame), RULER + 2, SLOT - 2, PICTURES - 3)
+            if picture is None:
+                painter.fillRect(place, self._soft(0.06))
+            else:
+                painter.drawImage(place, picture)
+
+    def _draw_worked(self, painter: QPainter, height: float) -> None:
+        """A shade over the frames that are not to be worked on."""
+        if self._worked is None:
+            return
+        shade = QColor(self.palette().color(QPalette.ColorRole.Window))
+        shade.setAlpha(190)
+        left, right = self._x(self._worked.first), self._x(self._worked.last + 1)
+        if self._worked.first > 0:
+            painter.fillRect(QRectF(NAMES, RULER, left - NAMES, height), shade)
+        if self._worked.last < self._count - 1:
+            painter.fillRect(QRectF(right, RULER, self._x(self._count) - right, height), shade)
 
     def _draw_range(self, painter: QPainter, height: float) -> None:
         if self._range is not None:
@@ -311,7 +356,7 @@ class Timeline(QAbstractScrollArea):
             return
         frame = self._frame_at(at.x())
         if event.button() == Qt.MouseButton.RightButton or event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
-            self._anchor = frame
+            self._anchor, self._before = frame, self._range
             self.select(Span(frame, frame))
         elif event.button() == Qt.MouseButton.LeftButton:
             self._scrub(frame)
@@ -327,9 +372,12 @@ class Timeline(QAbstractScrollArea):
             self._scrub(frame)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:  # noqa: N802
-        """A range of one frame, clicked and not drawn, is none."""
+        """A range of one frame, clicked and not drawn, is none; a right click is for the lane's menu."""
         if self._anchor is not None and self._range == Span(self._anchor, self._anchor):
-            self.select(None)
+            self.select(self._before if event.button() == Qt.MouseButton.RightButton else None)
+            lane = self._lane_at(event.position().y())
+            if lane is not None and event.button() == Qt.MouseButton.RightButton:
+                self.menu_wanted.emit(lane.kind, lane.id, event.globalPosition().toPoint())
         self._anchor = None
         event.accept()
 
@@ -380,6 +428,14 @@ class Timeline(QAbstractScrollArea):
             self._frame = frame
             self.viewport().update()
             self.scrubbed.emit(frame)
+
+
+def picture_step(pixels: float, least: float) -> int:
+    """The smallest power of two of frames that lies at least `least` pixels apart."""
+    step = 1
+    while step * pixels < least:
+        step *= 2
+    return step
 
 
 def tick_step(pixels: float, least: float = 56.0) -> int:

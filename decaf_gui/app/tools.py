@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from decaf_gui.app.open_clips import OpenClips
 from decaf_gui.core.clip import Clip
-from decaf_gui.core.events import Stage
+from decaf_gui.core.events import Event, Stage
 from decaf_gui.pipeline.settings import Settings
 
 if TYPE_CHECKING:
@@ -21,20 +21,28 @@ CLIP_BYTES = 128 << 20
 
 
 @dataclass(frozen=True, slots=True)
+class OnDevice(Event):
+    """Where the models are."""
+
+    device: str
+
+
+@dataclass(frozen=True, slots=True)
 class EngineChoice:
-    """Which models, where, and with which settings."""
+    """Which models, where, with which settings, and the MLLM's precision ("auto" is what suits the device)."""
 
     mllm: str = "demo"
     sam: str = "demo"
     device: str = "auto"
     settings: Settings = field(default_factory=Settings)
+    dtype: str = "auto"
 
 
 def make_engine(choice: EngineChoice) -> Engine:
     """The engine of a choice. Raises BadInput for unknown models or devices."""
     from decaf_gui.pipeline.engine import Engine
 
-    return Engine(choice.mllm, choice.sam, choice.device, settings=choice.settings)
+    return Engine(choice.mllm, choice.sam, choice.device, settings=choice.settings, dtype=choice.dtype)
 
 
 class Tools:
@@ -57,16 +65,21 @@ class Tools:
         if choice != self._choice:
             self._choice, self._engine = choice, None
 
-    def ready(self, *, mllm: bool) -> Iterator[Stage]:
+    def ready(self, *, mllm: bool) -> Iterator[Event]:
         """Loads what is not there yet: both models, or SAM2 alone."""
-        if self._engine is None:
-            yield Stage("load", 0, 0, "torch")
+        gc.disable()  # imports make no garbage, and looking for some stops every thread for up to a third of a second
         loaded = False
-        for event in self.engine.load(mllm=mllm):
-            loaded = True
-            yield event
-        if loaded:  # what was imported stays: looking through all of it for garbage would take a third of a second
-            gc.freeze()
+        try:
+            if self._engine is None:
+                yield Stage("load", 0, 0, "torch")
+                yield OnDevice(self.engine.device)
+            for event in self.engine.load(mllm=mllm):
+                loaded = True
+                yield event
+            if loaded:  # what was imported stays
+                gc.freeze()
+        finally:
+            gc.enable()
 
     def clip(self, path: Path) -> Clip:
         """The clip of a path. Raises BadInput as `Clip.open` does."""

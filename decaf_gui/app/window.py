@@ -5,154 +5,133 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from time import strftime
+from typing import cast
 
-from PySide6.QtCore import QElapsedTimer, Qt, QTimer
-from PySide6.QtGui import QAction, QCloseEvent, QDragEnterEvent, QDropEvent, QKeySequence
+from PySide6.QtCore import QPoint, Qt, QUrl, Signal
+from PySide6.QtGui import (
+    QAction,
+    QCloseEvent,
+    QDesktopServices,
+    QDragEnterEvent,
+    QDropEvent,
+    QGuiApplication,
+    QKeySequence,
+)
 from PySide6.QtWidgets import (
     QApplication,
-    QDockWidget,
-    QFileDialog,
-    QLabel,
-    QListWidget,
-    QListWidgetItem,
-    QMainWindow,
+    QMenu,
     QMessageBox,
     QToolButton,
-    QVBoxLayout,
-    QWidget,
 )
 
+from decaf_gui.app import asks, menus
 from decaf_gui.app.actions import DEEDS, MENUS, deed_named
-from decaf_gui.app.bars import Banner, ExpressionBar, Transport, WorkBar
-from decaf_gui.app.candidates import CandidatesPanel, Entry
-from decaf_gui.app.canvas import Canvas, Tool
-from decaf_gui.app.desk import PreviewWork, TrackWork
+from decaf_gui.app.canvas import Tool
+from decaf_gui.app.desk import TrackWork, Work
+from decaf_gui.app.diagnostics import diagnostics
 from decaf_gui.app.export_dialog import ExportDialog, Wish
-from decaf_gui.app.frames import FrameReader
-from decaf_gui.app.lanes import Lane, total_score
-from decaf_gui.app.painting import MODES, Frame
-from decaf_gui.app.timeline import Timeline, clock
-from decaf_gui.app.turns import Cancelled, Failed, Finished
+from decaf_gui.app.icons import dress
+from decaf_gui.app.keys_dialog import KeysDialog
+from decaf_gui.app.opening import ClipOpener
+from decaf_gui.app.painting import MODES, Mode
+from decaf_gui.app.palette import OBJECTS, colour_of
+from decaf_gui.app.preferences import Preferences
+from decaf_gui.app.recent import Recent
+from decaf_gui.app.tool_strip import FUSED
+from decaf_gui.app.translation import tr
+from decaf_gui.app.turns import Failed
 from decaf_gui.app.view import View
+from decaf_gui.app.window_showing import ShowingWindow
 from decaf_gui.core.clip import Clip
 from decaf_gui.core.errors import DecafError
-from decaf_gui.core.events import Event, Stage
 from decaf_gui.core.project.planning import Direction, Span
-from decaf_gui.core.project.rows import ClipRow, ExpressionRow, GroundingRow, ObjectRow, TrackletRow, VerdictRow
+from decaf_gui.core.project.rows import ClipRow, ExpressionRow, ObjectRow
+from decaf_gui.core.project.store import SUFFIX
 from decaf_gui.formats.base import Written
 
-DOUBT_PAUSE = 400
-"""Milliseconds without a change before doubt is worked out again: it looks at every mask."""
-LANE_PAUSE = 60
-"""Milliseconds between two updates of lists and timeline at least."""
 
+class MainWindow(ShowingWindow):
+    """One project in a window. Closing it breaks off what is being worked on and keeps what has come.
 
-class MainWindow(QMainWindow):
-    """One project in a window. Closing it breaks off what is being worked on and keeps what has come."""
+    `open_wanted` (paths): another project. `settings_wanted` (page). `left`: the project was closed, the program not.
+    `asked` (text): an expression, to be remembered.
+    """
 
-    def __init__(self, view: View, models: tuple[str, str] = ("", ""), preset: str = "default") -> None:
-        super().__init__()
-        self.view = view
-        self.reader = FrameReader(self)
-        self.setAcceptDrops(True)
-        self.picture: tuple[int, Frame] | None = None
-        self._asked = -1
-        self._job_stage: dict[int, Stage] = {}
-        self.acts: dict[str, QAction] = {}
-        self._build()
-        self._make_actions(preset)
-        self._fill_transport()
+    open_wanted = Signal(object)
+    settings_wanted = Signal(str)
+    asked = Signal(str)
+    left = Signal()
+
+    def __init__(self, view: View, preferences: Preferences | None = None, recent: Recent | None = None) -> None:
+        super().__init__(view, preferences, recent)
+        self._open_exported = False
+        self.opener = ClipOpener(self)
+        self._make_actions()
+        self._fill_bars()
         self._connect()
-        self.expressions.show_models(*models)
-        self.setWindowTitle(f"{view.desk.store.path.name}[*] - DecAF GUI")
-        self.resize(1280, 800)
-        if view.desk.store.read_only:
-            self.banner.tell(view.desk.store.note or "This project is open read-only.")
-        self._offer_recovery()
-        self._show_clips()
-        first = next(iter(view.project.where(ClipRow)), None)
-        if first is not None:
-            view.open_clip(first.id)
-        self.canvas.setFocus()
+        self.setWindowTitle(f"{view.desk.store.path.name} - DecAF GUI")
+        self.apply(self.preferences)
+        self._restore()
+        self._first_look()
 
     # --- building --------------------------------------------------------------------------------------------
 
-    def _build(self) -> None:
-        self.expressions, self.banner, self.canvas = ExpressionBar(), Banner(), Canvas()
-        self.timeline, self.transport, self.work_bar = Timeline(), Transport(), WorkBar()
-        self.candidates, self.clips = CandidatesPanel(), QListWidget()
-        self.clips.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        middle = QWidget()
-        column = QVBoxLayout(middle)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        column.addWidget(self.expressions)
-        column.addWidget(self.banner)
-        column.addWidget(self.canvas, 1)
-        self.setCentralWidget(middle)
-        below = QWidget()
-        lower = QVBoxLayout(below)
-        lower.setContentsMargins(0, 0, 0, 0)
-        lower.setSpacing(0)
-        lower.addWidget(self.transport)
-        lower.addWidget(self.timeline, 1)
-        for name, title, widget, area in (
-            ("clips", self.tr("Clips"), self.clips, Qt.DockWidgetArea.LeftDockWidgetArea),
-            ("candidates", self.tr("Objects and candidates"), self.candidates, Qt.DockWidgetArea.RightDockWidgetArea),
-            ("timeline", self.tr("Timeline"), below, Qt.DockWidgetArea.BottomDockWidgetArea),
-        ):
-            dock = QDockWidget(title)
-            dock.setObjectName(name)
-            dock.setWidget(widget)
-            dock.setFeatures(QDockWidget.DockWidgetFeature.DockWidgetMovable)
-            self.addDockWidget(area, dock)
-        docks = self.findChildren(QDockWidget)
-        self.resizeDocks(docks[:2], [190, 330], Qt.Orientation.Horizontal)
-        self.saved = QLabel()
-        self.statusBar().addWidget(self.work_bar)
-        self.statusBar().addPermanentWidget(self.saved)
-        self.play_timer, self.play_clock = QTimer(self), QElapsedTimer()
-        self.doubt_timer = QTimer(self, singleShot=True, interval=DOUBT_PAUSE)
-        self.lane_timer = QTimer(self, singleShot=True, interval=LANE_PAUSE)
-
-    def _make_actions(self, preset: str) -> None:
+    def _make_actions(self) -> None:
         """One action for each deed; the window binds what it does."""
-        menus = {name: self.menuBar().addMenu(self.tr(name)) for name in MENUS}
+        bar = self.menuBar()
+        listed = {name: bar.addMenu(tr(name)) for name in MENUS}
         deeds = self._deeds()
         for deed in DEEDS:
-            if deed.name not in deeds:
-                continue
-            action = QAction(self.tr(deed.text), self)
+            action = QAction(tr(deed.text), self)
             action.setObjectName(deed.name)
-            action.setShortcuts([QKeySequence(key) for key in deed.keys_of(preset)])
             action.triggered.connect(partial(self._done, deeds[deed.name]))
             self.acts[deed.name] = action
             self.addAction(action)
+            if deed.gap:
+                listed[deed.menu].addSeparator()
             if not deed.name.startswith("object_"):
-                menus[deed.menu].addAction(action)
+                listed[deed.menu].addAction(action)
+        self.recent_menu = listed["File"].addMenu(self.tr("Recent projects"))
+        listed["File"].insertMenu(self.acts["relink"], self.recent_menu)
+        self.recent_menu.aboutToShow.connect(self._fill_recent)
+        self.object_menu = listed["Object"].addMenu(self.tr("More"))
+        listed["Object"].insertMenu(self.acts["tool_select"], self.object_menu)
+        self.object_menu.aboutToShow.connect(self._fill_object_menu)
 
     def _deeds(self) -> dict[str, Callable[[], object]]:
         """What each action does."""
         view, canvas = self.view, self.canvas
         return {
-            "add_clip": self._choose_clips,
-            "add_folder": self._choose_folder,
+            "open": self._choose_clips,
+            "open_folder": lambda: self.open_paths(asks.folder_of_images(self, self._folder())),
+            "relink": lambda: self._with_clip(partial(menus.relink, self, view)),
+            "remove_clip": lambda: self._with_clip(view.remove_clip),
             "save_copy": self._save_copy,
             "export": self._export,
+            "close_project": self._leave,
             "quit": self.close,
             "undo": view.undo,
             "redo": view.redo,
             "stop": view.stop,
+            "settings": lambda: self.settings_wanted.emit(""),
+            "expression": self.expressions.edit,
             "propose": self.expressions.propose,
             "no_target": view.set_no_target,
+            "remove_expression": lambda: view.remove_expression(view.expression),
             "fit": canvas.fit,
             "zoom_in": lambda: canvas.zoom(1.25),
             "zoom_out": lambda: canvas.zoom(0.8),
-            "next_mode": lambda: view.show_mode(MODES[(MODES.index(view.mode) + 1) % len(MODES)]),
-            "attention": lambda: view.show_attention(None if view.attention else "fused"),
+            "zoom_time_in": lambda: self.timeline.zoom(1.5),
+            "zoom_time_out": lambda: self.timeline.zoom(1 / 1.5),
+            "next_mode": lambda: self._show_mode(MODES[(MODES.index(view.mode) + 1) % len(MODES)]),
+            "attention": lambda: self._show_attention(None if view.attention else FUSED),
+            "next_attention": self._next_attention,
             "hide": self._hide,
+            "panels": self._toggle_panels,
             "keys": self._tell_keys,
+            "settings_help": lambda: self.settings_wanted.emit("help"),
+            "diagnostics": self._copy_diagnostics,
+            "about": self._about,
             "play": self._play,
             "next": partial(self._step, 1),
             "previous": partial(self._step, -1),
@@ -162,15 +141,34 @@ class MainWindow(QMainWindow):
             "last": lambda: view.look_at(1 << 40),
             "next_prompt": lambda: view.next_prompt(1),
             "previous_prompt": lambda: view.next_prompt(-1),
-            "next_doubtful": view.next_doubtful,
+            "next_doubtful": self._next_doubtful,
             "range_in": lambda: self._range(view.frame, None),
             "range_out": lambda: self._range(None, view.frame),
+            "range_none": lambda: self.timeline.select(None),
+            "work_range": self._set_work_range,
+            "next_expression": partial(self._next_expression, 1),
+            "previous_expression": partial(self._next_expression, -1),
+            "next_clip": partial(self._next_clip, 1),
+            "previous_clip": partial(self._next_clip, -1),
+            **self._object_deeds(),
+        }
+
+    def _object_deeds(self) -> dict[str, Callable[[], object]]:
+        view = self.view
+        return {
             "next_candidate": lambda: view.next_candidate(1),
             "previous_candidate": lambda: view.next_candidate(-1),
+            "threshold_up": lambda: self.candidates.slider.setValue(self.candidates.slider.value() + 1),
+            "threshold_down": lambda: self.candidates.slider.setValue(self.candidates.slider.value() - 1),
             "accept": view.accept,
             "reject": view.reject,
             "next_object": view.next_object,
             "new_object": view.new_object,
+            "rename": lambda: self._with_object(partial(menus.rename, self, view)),
+            "relabel": lambda: self._with_object(partial(menus.relabel, self, view)),
+            "recolour": lambda: self._with_object(partial(menus.recolour, self, view)),
+            "remove_object": lambda: self._with_object(view.remove_object),
+            "split": lambda: self._with_object(view.split),
             "track_forward": lambda: self._track("forward"),
             "track_backward": lambda: self._track("backward"),
             "track_both": lambda: self._track("both"),
@@ -179,40 +177,53 @@ class MainWindow(QMainWindow):
             "absent": view.mark_absent,
             "delete": view.delete,
             "copy_next": view.copy_to_next,
-            **{f"tool_{tool.value}": partial(canvas.set_tool, tool) for tool in Tool},
+            "revert": self._revert_here,
+            **{f"tool_{tool.value}": partial(self._use_tool, tool) for tool in Tool},
             **{f"object_{i}": partial(self._pick_object, i) for i in range(1, 10)},
         }
 
-    @staticmethod
-    def _done(deed: Callable[[], object], _checked: bool = False) -> None:
+    def _done(self, deed: Callable[[], object], *_: object) -> None:
         deed()
 
-    def _fill_transport(self) -> None:
-        def button(name: str, text: str) -> QToolButton:
-            made = QToolButton()
-            made.setDefaultAction(self.acts[name])
-            made.setText(text)
-            keys = ", ".join(deed_named(name).keys)
-            made.setToolTip(f"{self.acts[name].toolTip()}{f' ({keys})' if keys else ''}")
+    def _fill_bars(self) -> None:
+        def button(name: str, drawn: str = "", text: str = "") -> QToolButton:
+            made, act = QToolButton(), self.acts[name]
+            if drawn:
+                dress(act, drawn)
+            made.setDefaultAction(act)
+            if text:
+                act.setIconText(text)
+                made.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
             return made
 
-        left = [("first", "|◀"), ("previous", "◀"), ("play", "▶"), ("next", "▶|"), ("last", "▶▶|")]
-        right = [("track_backward", "◀ Track"), ("track_forward", "Track ▶"), ("next_doubtful", "Next doubtful")]
-        self.transport.fill([button(*pair) for pair in left], [button(*pair) for pair in right])
+        left = [button(name, name) for name in ("first", "previous")]
+        left += [button("play", "play"), button("next", "next"), button("last", "last")]
+        self.play_button = left[2]
+        right = [
+            button("track_backward", "track_backward"),
+            button("track_both", "track_both", self.tr("Track")),
+            button("track_forward", "track_forward"),
+            button("next_doubtful", "doubt", self.tr("Next doubtful")),
+        ]
+        self.transport.fill(left, right)
+        for name, drawn, text in (("accept", "accept", self.tr("Accept")), ("reject", "reject", self.tr("Reject"))):
+            made = button(name, drawn, text)
+            made.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+            self.candidates.actions_row.addWidget(made, 1)
+        self.strip.fill([(tool, self.acts[f"tool_{tool.value}"]) for tool in Tool], self.acts["fit"])
+        self._use_tool(Tool.POINT)
 
     def _connect(self) -> None:
-        view, canvas, timeline = self.view, self.canvas, self.timeline
-        view.clip_changed.connect(self._on_clip)
-        view.frame_changed.connect(self._on_frame)
-        view.shown_changed.connect(self._on_shown)
-        view.lanes_changed.connect(self._show_lanes_soon)
-        view.told.connect(lambda text: self.statusBar().showMessage(text, 8000))
-        view.refused.connect(self.banner.tell)
-        view.overlaps.connect(self._ask_whose)
-        view.desk.changed.connect(self._on_edit)
-        view.desk.happened.connect(self._on_event)
-        self.reader.ready.connect(self._on_picture)
-        self.reader.failed.connect(lambda _path, text: self.banner.tell(text))
+        self._connect_canvas()
+        self._connect_panels()
+        self.view.overlaps.connect(self._ask_whose)
+        self.opener.opened.connect(self._on_opened)
+        self.opener.refused.connect(self._on_refused)
+        self.news.written.connect(self._on_written)
+        self.news.failed.connect(self._on_failed)
+
+    def _connect_canvas(self) -> None:
+        view, canvas, strip = self.view, self.canvas, self.strip
         canvas.clicked.connect(view.click)
         canvas.previewed.connect(view.preview)
         canvas.preview_ended.connect(view.end_preview)
@@ -222,139 +233,99 @@ class MainWindow(QMainWindow):
         canvas.point_removed.connect(view.remove_point)
         canvas.stroke_drawn.connect(view.draw)
         canvas.tapped_space.connect(self._play)
-        timeline.scrubbed.connect(view.look_at)
+        canvas.brush_changed.connect(strip.show_brush)
+        strip.brush.connect(canvas.set_brush)
+        strip.mode.connect(lambda mode: self._show_mode(cast(Mode, mode)))
+        strip.attention.connect(self._show_attention)
+        strip.opacity.connect(lambda value: view.show_opacity(value, view.attention_opacity))
+        strip.attention_opacity.connect(lambda value: view.show_opacity(view.opacity, value))
+
+    def _connect_panels(self) -> None:
+        view, timeline, listed = self.view, self.timeline, self.candidates
+        timeline.scrubbed.connect(self._scrub)
         timeline.range_changed.connect(self._on_range)
-        timeline.lane_picked.connect(lambda kind, number: view.pick((kind, number)))
-        self.candidates.picked.connect(lambda kind, number: view.pick((kind, number)))
-        self.candidates.shown.connect(lambda kind, number, shown: view.set_hidden((kind, number), not shown))
-        self.candidates.activated.connect(lambda kind, _number: view.accept() if kind == "candidate" else None)
-        self.candidates.threshold.connect(view.set_threshold)
+        timeline.lane_picked.connect(self._pick)
+        timeline.menu_wanted.connect(self._lane_menu)
+        listed.picked.connect(self._pick)
+        listed.shown.connect(lambda kind, number, shown: view.set_hidden((kind, number), not shown))
+        listed.locked.connect(view.lock_all)
+        listed.activated.connect(self._on_activated)
+        listed.threshold.connect(view.set_threshold)
+        listed.menu_wanted.connect(self._thing_menu)
         self.expressions.proposed.connect(self._propose)
+        self.expressions.left.connect(self.canvas.setFocus)
         self.expressions.chosen.connect(view.ask)
-        self.clips.itemClicked.connect(lambda item: view.open_clip(item.data(Qt.ItemDataRole.UserRole)))
+        self.expressions.settings_wanted.connect(self.settings_wanted)
+        self.clips.clip_chosen.connect(self._open_clip)
+        self.clips.expression_chosen.connect(view.ask)
+        self.clips.add_wanted.connect(self._choose_clips)
+        self.clips.clip_menu.connect(lambda clip, at: self._popup(menus.clip_menu(self, view, clip), at))
+        self.clips.expression_menu.connect(self._expression_menu)
         self.work_bar.cancelled.connect(view.stop)
-        self.play_timer.timeout.connect(self._on_play)
-        self.lane_timer.timeout.connect(self._show_lanes)
-        self.doubt_timer.timeout.connect(lambda: self._show_lanes(doubtful=True))
+        self.receipts.reverted.connect(view.revert)
+        self.banner.copied.connect(self._copy_diagnostics)
 
-    # --- what changed ----------------------------------------------------------------------------------------
+    def _first_look(self) -> None:
+        store = self.view.desk.store
+        if store.read_only:
+            self.banner.tell(store.note or self.tr("This project is open read-only."))
+        self.saved.setText(self.tr("read-only") if store.read_only else self.tr("saved"))
+        self.work_bar.rest(self.tr("Models are loaded when they are first needed."))
+        self._offer_recovery()
+        first = next(iter(self.view.project.where(ClipRow)), None)
+        if first is not None:
+            self.view.open_clip(first.id)
+        else:
+            self._on_clip()
+        self._show_clips()
+        self._show_memory()
+        self.memory_timer.start()
+        self.canvas.setFocus()
 
-    def _on_clip(self) -> None:
-        self.picture, self._asked = None, -1
-        row = self.view.clip_row
-        self.canvas.show_scene(None)
-        self.timeline.show_clip(0 if row is None else row.frames, 24.0 if row is None else row.fps)
-        self._on_frame(self.view.frame)
-        self._show_lanes()
+    # --- preferences -----------------------------------------------------------------------------------------
 
-    def _on_frame(self, frame: int) -> None:
-        row = self.view.clip_row
-        if row is None:
-            return
-        self.timeline.set_frame(frame)
-        self.transport.place.setText(self.tr("{0}   frame {1} of {2}").format(clock(frame, row.fps), frame, row.frames))
+    def apply(self, preferences: Preferences) -> None:
+        """Keys, look and models as they are wanted from now on."""
+        self.preferences = preferences
+        for deed in DEEDS:
+            action, keys = self.acts[deed.name], preferences.keys_of(deed)
+            action.setShortcuts([QKeySequence(key) for key in keys])
+            told = tr(deed.text).rstrip(".")
+            action.setToolTip(f"{told} ({', '.join(keys)})" if keys else told)
+        self.view.colours = [colour_of(colour) for colour in preferences.colours] or OBJECTS
+        self.view.show_opacity(preferences.mask_opacity, preferences.attention_opacity)
+        self.strip.show_mode(self.view.mode, preferences.mask_opacity)
+        self.view.desk.use(preferences.engine_choice())
+        self.expressions.show_history(self.recent.expressions)
+        self._device = ""
+        self._show_models()
+        self._show_lanes_soon()
+
+    # --- how work ended --------------------------------------------------------------------------------------
+
+    def _on_written(self, event: Written) -> None:
+        words = self.tr("{0} is in {1}").format(event.format, event.path)
+        self._tell(". ".join([words, *event.warnings]))
+        if self._open_exported:
+            self._open_exported = False
+            QDesktopServices.openUrl(QUrl.fromLocalFile(str(event.path.parent)))
+
+    def _on_failed(self, event: Failed, work: Work) -> None:
+        offer = (self.tr("Try again"), partial(self._again, work.again)) if event.retry and work.again else None
+        self.banner.tell(event.what, offer, detail=event.detail)
+
+    def _again(self, deed: Callable[[], object]) -> None:
         try:
-            path = self.view.desk.clip_path(row.id)
+            deed()
         except DecafError as error:
             self.banner.tell(str(error))
-            return
-        self._asked = frame
-        self.reader.ask(path, frame)
-        if not self.play_timer.isActive() and not self.view.desk.work:
-            self.view.desk.look(row.id, frame)
-
-    def _on_picture(self, _path: Path, frame: int, picture: Frame) -> None:
-        if frame == self.view.frame:
-            self.picture = (frame, picture)
-            self._on_shown()
-
-    def _on_shown(self) -> None:
-        """Masks and points over the frame, once it is there."""
-        self.canvas.show_points(self.view.points())
-        if self.picture is not None and self.picture[0] == self.view.frame:
-            self.canvas.show_scene(self.view.scene(self.picture[1]))
-
-    def _on_edit(self, *_: object) -> None:
-        self.saved.setText(self.tr("saved {0}").format(strftime("%H:%M:%S")))
-        self._show_clips()
-
-    def _on_event(self, job: int, event: Event) -> None:
-        """Progress of the latest job in the status bar; failures in the banner."""
-        work = self.view.desk.work.get(job)
-        if isinstance(event, Written):
-            words = self.tr("{0} is in {1}").format(event.format, event.path)
-            self.statusBar().showMessage(". ".join([words, *event.warnings]), 15000)
-        if isinstance(event, Stage) and work is not None and not isinstance(work, PreviewWork):
-            note = f": {event.note}" if event.note else ""
-            self.work_bar.tell(f"{work.title}, {event.name}{note}", event.done, event.total)
-        elif isinstance(work, TrackWork) and not isinstance(event, Finished | Cancelled | Failed):
-            self.work_bar.tell(work.title, work.done, work.plan.steps)
-        if not [w for w in self.view.desk.work.values() if not isinstance(w, PreviewWork)]:
-            self.work_bar.rest()
-
-    def _on_range(self, span: Span | None) -> None:
-        self.view.range = span
-        self.transport.range.setText("" if span is None else self.tr("range {0} to {1}").format(span.first, span.last))
-
-    def _show_lanes_soon(self) -> None:
-        """Not anew for each of the frames that stream in, but at a steady pace while they do."""
-        if not self.lane_timer.isActive():
-            self.lane_timer.start()
-
-    def _show_lanes(self, *, doubtful: bool = False) -> None:
-        """Lists and timeline anew. Doubt comes a moment later, when nothing has changed for a while."""
-        view = self.view
-        lanes = view.lanes(doubtful=doubtful)
-        self.timeline.show_lanes(lanes, view.picked)
-        self.timeline.show_attention(view.attended())
-        self.candidates.show_entries(self._entries(lanes), view.picked)
-        grounding = view.project.find(GroundingRow, view.expression)
-        asked = [(row.id, row.text) for row in view.project.where(ExpressionRow, clip=view.clip)]
-        row = view.project.find(ExpressionRow, view.expression)
-        answer = "" if grounding is None else self.tr("answer: {0}").format(grounding.category[:40])
-        if row is not None and row.no_target:
-            answer = self.tr("no target in this clip")
-        self.expressions.show_expressions(asked, view.expression, answer)
-        if not doubtful and not view.desk.work:
-            self.doubt_timer.start()
-
-    def _entries(self, lanes: Sequence[Lane]) -> list[Entry]:
-        project, entries = self.view.project, []
-        for lane in lanes:
-            visible = lane.key not in self.view.hidden
-            if lane.kind == "object":
-                locked = self.tr("locked") if lane.locked else ""
-                entries.append(
-                    Entry("object", lane.id, lane.name, lane.colour, locked or self.tr("object"), visible=visible)
-                )
-                continue
-            row = project.need(TrackletRow, lane.id)
-            verdict = project.find(VerdictRow, lane.id)
-            state = verdict.state if verdict is not None else ("suppressed" if row.suppressed else "candidate")
-            parts = (row.attention, row.sam, row.consistency)
-            name = self.tr("candidate {0}").format(lane.id)
-            entries.append(
-                Entry("candidate", lane.id, name, lane.colour, state, parts, total_score(row), lane.ghost, visible)
-            )
-        return entries
-
-    def _show_clips(self) -> None:
-        chosen = self.view.clip
-        self.clips.clear()
-        for row in self.view.project.where(ClipRow):
-            asked = list(self.view.project.where(ExpressionRow, clip=row.id))
-            item = QListWidgetItem(f"{Path(row.path).stem}\n{row.frames} frames, {len(asked)} expressions")
-            item.setData(Qt.ItemDataRole.UserRole, row.id)
-            item.setToolTip(row.path)
-            self.clips.addItem(item)
-            if row.id == chosen:
-                self.clips.setCurrentItem(item)
 
     # --- deeds -----------------------------------------------------------------------------------------------
 
     def _propose(self, text: str) -> None:
         self.banner.hide()
         self.view.propose(text)
+        self.asked.emit(text)
         self.canvas.setFocus()
 
     def _track(self, direction: Direction) -> None:
@@ -367,17 +338,78 @@ class MainWindow(QMainWindow):
             self.view.track(direction)
 
     def _step(self, by: int) -> None:
+        self.playback.stop()
         self.view.look_at(self.view.frame + by)
+
+    def _scrub(self, frame: int) -> None:
+        self.playback.stop()
+        self.view.look_at(frame)
+
+    def _play(self) -> None:
+        row = self.view.clip_row
+        if self.playback.playing or row is None:
+            self.playback.stop()
+        else:
+            self.playback.play(self.view.frame, row.frames - 1, row.fps)
 
     def _hide(self) -> None:
         if self.view.picked is not None:
             self.view.set_hidden(self.view.picked, self.view.picked not in self.view.hidden)
             self._show_lanes()
 
+    def _toggle_panels(self) -> None:
+        shown = not self.clips.isVisible()
+        for panel in self.panels:
+            panel.setVisible(shown)
+
+    def _pick(self, kind: str, number: int) -> None:
+        if kind != "pending":
+            self.view.pick((kind, number))
+
     def _pick_object(self, place: int) -> None:
-        objects = [lane.key for lane in self.view.lanes() if lane.kind == "object"]
+        objects = [row.id for row in self.view.project.where(ObjectRow, clip=self.view.clip)]
         if place <= len(objects):
-            self.view.pick(objects[place - 1])
+            self.view.pick(("object", objects[place - 1]))
+
+    def _on_activated(self, kind: str, number: int) -> None:
+        """A double click accepts a candidate, and renames an object."""
+        if kind == "candidate":
+            self.view.accept()
+        elif kind == "object":
+            menus.rename(self, self.view, number)
+
+    def _with_object(self, deed: Callable[[int], object]) -> None:
+        if self.view.object_id is None:
+            self.banner.tell(self.tr("Choose an object first."))
+        else:
+            deed(self.view.object_id)
+
+    def _with_clip(self, deed: Callable[[int], object]) -> None:
+        if self.view.clip_row is None:
+            self.banner.tell(self.tr("Open a clip first."))
+        else:
+            deed(self.view.clip)
+
+    def _use_tool(self, tool: Tool) -> None:
+        self.canvas.set_tool(tool)
+        self.strip.show_tool(tool, self.acts[f"tool_{tool.value}"])
+
+    def _show_mode(self, mode: Mode) -> None:
+        self.view.show_mode(mode)
+        self.strip.show_mode(mode, self.view.opacity)
+
+    def _show_attention(self, name: str | None) -> None:
+        if name is not None and name not in self.view.attention_names():
+            self._tell(self.tr("No attention is known yet: ask for something first."))
+        self.view.show_attention(name)
+        self._show_lanes_soon()
+
+    def _next_attention(self) -> None:
+        names = self.view.attention_names()
+        if names:
+            present = self.view.attention
+            place = names.index(present) + 1 if present in names else 0
+            self._show_attention(names[place % len(names)])
 
     def _range(self, first: int | None, last: int | None) -> None:
         """Sets one end of the range; the other one stays, or is this frame."""
@@ -385,51 +417,124 @@ class MainWindow(QMainWindow):
         ends = (now.first if first is None else first, now.last if last is None else last)
         self.timeline.select(Span(min(ends), max(ends)))
 
-    def _play(self) -> None:
+    def _set_work_range(self) -> None:
         row = self.view.clip_row
-        if self.play_timer.isActive() or row is None:
-            self.play_timer.stop()
-            return
-        if self.view.frame >= row.frames - 1:
-            self.view.look_at(0)
-        self._play_start = self.view.frame
-        self.play_clock.start()
-        self.play_timer.start(max(5, round(500 / row.fps)))
+        if row is not None:
+            span = self.view.range or Span(0, row.frames - 1)
+            self.view.set_work_range(row.id, span.first, span.last, row.step)
 
-    def _on_play(self) -> None:
-        """The frame that belongs to the time; frames that come too late are left out, speed stays."""
+    def _revert_here(self) -> None:
+        """The changed span that holds this frame."""
+        here = [(thing, span) for thing, _, span in self.view.changed_spans() if self.view.frame in span]
+        for thing, span in here:
+            self.view.revert(thing, span)
+        if not here:
+            self._tell(self.tr("The last correction changed nothing on this frame."))
+
+    def _next_expression(self, step: int) -> None:
+        ids = [row.id for row in self.view.project.where(ExpressionRow, clip=self.view.clip)]
+        if ids:
+            place = ids.index(self.view.expression) + step if self.view.expression in ids else 0
+            self.view.ask(ids[place % len(ids)])
+
+    def _next_clip(self, step: int) -> None:
+        ids = [row.id for row in self.view.project.where(ClipRow)]
+        if self.view.clip in ids and len(ids) > 1:
+            self._open_clip(ids[(ids.index(self.view.clip) + step) % len(ids)])
+
+    def _open_clip(self, clip: int) -> None:
+        if clip != self.view.clip:
+            self.view.open_clip(clip)
+        elif self.picture is None:  # its media may be there again
+            self._on_frame(self.view.frame)
+
+    # --- menus -----------------------------------------------------------------------------------------------
+
+    def _popup(self, menu: QMenu, at: QPoint) -> None:
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.popup(at)
+
+    def _thing_menu(self, kind: str, number: int, at: QPoint) -> None:
+        if kind == "pending":
+            return
+        make = menus.object_menu if kind == "object" else menus.candidate_menu
+        self._popup(make(self, self.view, number), at)
+
+    def _lane_menu(self, kind: str, number: int, at: QPoint) -> None:
+        """What can be done on the timeline: marks and tracking on the range, then everything of the object."""
+        if kind == "pending":
+            return
+        self.view.pick((kind, number))
+        if kind == "candidate":
+            self._thing_menu(kind, number, at)
+            return
+        menu = menus.object_menu(self, self.view, number)
+        first = menu.actions()[0]
+        names = ("track_forward", "track_backward", "review", "lock", "absent", "delete", "revert")
+        menu.insertActions(first, [self.acts[name] for name in names])
+        menu.insertSeparator(first)
+        self._popup(menu, at)
+
+    def _expression_menu(self, expression: int, at: QPoint) -> None:
+        self.view.ask(expression)
+        self._popup(menus.expression_menu(self, self.view, expression), at)
+
+    def _fill_object_menu(self) -> None:
+        self.object_menu.clear()
+        if self.view.object_id is not None:
+            self._made = menus.object_menu(self, self.view, self.view.object_id)
+            self.object_menu.addActions(self._made.actions())
+
+    def _fill_recent(self) -> None:
+        self.recent_menu.clear()
+        for path in self.recent.projects:
+            action = self.recent_menu.addAction(path)
+            action.setEnabled(Path(path).exists())
+            action.triggered.connect(partial(self._open_recent, path))
+
+    def _open_recent(self, path: str, *_: object) -> None:
+        self.open_wanted.emit([Path(path)])
+
+    # --- files -----------------------------------------------------------------------------------------------
+
+    def _folder(self) -> Path:
         row = self.view.clip_row
-        if row is None:
-            return
-        if self.picture is None or self.picture[0] != self._asked:
-            return
-        frame = self._play_start + int(self.play_clock.elapsed() * row.fps / 1000)
-        if frame >= row.frames - 1:
-            self.play_timer.stop()
-        self.view.look_at(frame)
+        return self.view.desk.store.path.parent if row is None else self.view.desk.store.media(row).parent
 
     def _choose_clips(self) -> None:
-        folder = str(self.view.desk.store.path.parent)
-        paths, _ = QFileDialog.getOpenFileNames(self, self.tr("Clips"), folder)
-        self.add_clips([Path(path) for path in paths])
+        self.open_paths(asks.clips_or_project(self, self._folder()))
 
-    def _choose_folder(self) -> None:
-        folder = str(self.view.desk.store.path.parent)
-        path = QFileDialog.getExistingDirectory(self, self.tr("A folder of images"), folder)
-        self.add_clips([Path(path)] if path else [])
+    def open_paths(self, paths: Sequence[Path]) -> None:
+        """Clips join this project; a project is opened instead of it."""
+        projects = [path for path in paths if path.suffix == SUFFIX]
+        if projects:
+            self.open_wanted.emit(projects[:1])
+        else:
+            self.add_clips(paths)
 
     def add_clips(self, paths: Sequence[Path]) -> None:
-        """Adds clips to the project; those that cannot be opened are told, the others join."""
-        before = set(self.view.project.rows(ClipRow))
-        for path in paths:
+        """Adds clips to the project, opened in a thread; those that cannot be opened are told, the others join."""
+        if paths:
+            self._tell(self.tr("Opening {0}...").format(", ".join(path.name for path in paths[:3])))
+            self.opener.open(paths)
+
+    def _on_opened(self, clip: Clip) -> None:
+        """A clip that the thread has opened joins; the first new one is looked at."""
+        with clip:
+            known = set(self.view.project.rows(ClipRow))
             try:
-                with Clip.open(path) as clip:
-                    self.view.desk.add_clip(clip)
+                number = self.view.desk.add_clip(clip)
             except DecafError as error:
                 self.banner.tell(str(error))
-        new = sorted(set(self.view.project.rows(ClipRow)) - before)
-        if new:
-            self.view.open_clip(int(new[0][0]))
+                return
+        if (number,) not in known and (not known or self.opener.first):
+            self.opener.first = False
+            self.view.open_clip(number)
+
+    def _on_refused(self, text: str) -> None:
+        """What cannot be opened, together with what could not be opened before."""
+        before = self.banner.text.text() if self.banner.isVisible() else ""
+        self.banner.tell(" ".join(filter(None, [before, text])))
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802
         """Takes files and folders."""
@@ -438,58 +543,65 @@ class MainWindow(QMainWindow):
 
     def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802
         """Adds what was dropped."""
-        self.add_clips([Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()])
         event.acceptProposedAction()
+        self.open_paths([Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()])
 
     def _save_copy(self) -> None:
         store = self.view.desk.store
-        suggested = str(store.path.with_stem(f"{store.path.stem} copy"))
-        path, _ = QFileDialog.getSaveFileName(self, self.tr("Save a copy"), suggested, "DecAF (*.decaf)")
-        if path:
+        path = asks.copy_name(self, store.path.with_stem(f"{store.path.stem} copy"))
+        if path is not None:
             try:
                 store.save_copy(path)
-                self.statusBar().showMessage(self.tr("A copy is in {0}").format(path), 8000)
+                self._tell(self.tr("A copy is in {0}").format(path))
             except DecafError as error:
                 self.banner.tell(str(error))
 
     def _export(self) -> None:
         store = self.view.desk.store
-        dialog = ExportDialog(self.view.project, store.path.with_name(f"{store.path.stem} labels"), self)
+        folder = store.path.with_name(f"{store.path.stem} labels")
+        dialog = ExportDialog(self.view.project, folder, self, clip=self.view.clip)
         dialog.accepted.connect(lambda: self.export(dialog.wish()))
         dialog.finished.connect(dialog.deleteLater)
         dialog.open()
 
     def export(self, wish: Wish) -> None:
         """Writes labels in the worker; the status bar shows how far it is."""
-        self.view.desk.export(wish.formats, wish.out, wish.which, frames=wish.frames, overwrite=wish.overwrite)
+        self.banner.hide()
+        self._open_exported = wish.show
+        self.view.desk.export(
+            wish.formats, wish.out, wish.which, frames=wish.frames, overwrite=wish.overwrite, clips=wish.clips
+        )
 
     def _ask_whose(self, candidate: int, thing: int, iou: float) -> None:
         """Whether a candidate is an object that lies at the same place."""
-        name = self.view.project.need(ObjectRow, thing).name
+
+        def answered(same: bool) -> None:
+            self.view.accept_as(candidate, thing if same else None)
+
+        asks.whose(self, candidate, self.view.project.need(ObjectRow, thing).name, iou, answered)
+
+    def _tell_keys(self) -> None:
+        dialog = KeysDialog([(deed_named(name), act) for name, act in self.acts.items()], self)
+        dialog.finished.connect(dialog.deleteLater)
+        dialog.open()
+
+    def _about(self) -> None:
+        from decaf_gui import __version__
+
         box = QMessageBox(self)
-        box.setWindowTitle(self.tr("Accept"))
+        box.setWindowTitle(self.tr("About DecAF GUI"))
         box.setText(
-            self.tr("Candidate {0} covers what {1} covers (IoU {2:.2f}). Is it {1}?").format(candidate, name, iou)
+            self.tr(
+                "<b>DecAF GUI {0}</b><br>Language-guided video object segmentation: DecAF's attention rollout of a "
+                "frozen multimodal LLM, turned into prompts for SAM2.<br><br>Licence: Apache-2.0"
+            ).format(__version__)
         )
-        same = box.addButton(self.tr("It is {0}").format(name), QMessageBox.ButtonRole.AcceptRole)
-        new = box.addButton(self.tr("A new object"), QMessageBox.ButtonRole.ActionRole)
-        box.addButton(QMessageBox.StandardButton.Cancel)
-        box.setDefaultButton(same)
-        same.clicked.connect(lambda: self.view.accept_as(candidate, thing))
-        new.clicked.connect(lambda: self.view.accept_as(candidate, None))
         box.finished.connect(box.deleteLater)
         box.open()
 
-    def _tell_keys(self) -> None:
-        lines = [
-            f"<tr><td>{deed.text}</td><td><b>{', '.join(deed.keys)}</b></td></tr>"
-            for deed in DEEDS
-            if deed.name in self.acts and deed.keys
-        ]
-        box = QMessageBox(self)
-        box.setWindowTitle(self.tr("Keys"))
-        box.setText(f"<table cellspacing=4>{''.join(lines)}</table>")
-        box.open()
+    def _copy_diagnostics(self) -> None:
+        QGuiApplication.clipboard().setText(diagnostics(self.models, self.banner.detail))
+        self._tell(self.tr("Diagnostics are on the clipboard."))
 
     def _offer_recovery(self) -> None:
         """What a killed program's tracking had found comes back at once, as an edit that can be undone."""
@@ -499,12 +611,14 @@ class MainWindow(QMainWindow):
                 self.tr("Tracking was broken off last time; what it had found is back. Undo takes it away.")
             )
 
+    def _leave(self) -> None:
+        """The project is closed; the program goes on."""
+        self.left.emit()
+
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802
         """Breaks everything off and closes the file."""
-        self.play_timer.stop()
-        self.doubt_timer.stop()
-        self.lane_timer.stop()
-        self.reader.stop()
+        self.stop_showing()
+        self.opener.stop()
         QApplication.setOverrideCursor(Qt.CursorShape.WaitCursor)
         self.view.desk.close()
         QApplication.restoreOverrideCursor()

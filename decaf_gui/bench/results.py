@@ -23,6 +23,7 @@ BENCHMARKS = {
     "decode": "sequential and random access against plain PyAV",
     "memory": "peak memory of propose over clips of growing length",
     "annotator": "a simulated annotator: work until all masks are good, by what is looked at next",
+    "window": "the window: its first frame, how long it is ever deaf, a clip of ten minutes in it",
     "startup": "where time goes from start to the first stage",
 }
 """What `decaf-gui bench` runs, in this order, each in the module of its name."""

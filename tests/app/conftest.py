@@ -10,7 +10,9 @@ from PIL import Image
 from PySide6.QtCore import QThread
 
 from decaf_gui.app.desk import Desk
+from decaf_gui.app.preferences import Preferences
 from decaf_gui.app.turns import Cancelled, Failed, Finished
+from decaf_gui.app.windows import Windows
 from decaf_gui.app.worker import Worker
 from decaf_gui.core.clip import Clip
 from decaf_gui.core.masks import Rle
@@ -51,6 +53,12 @@ def no_leaked_qthreads(monkeypatch):
     monkeypatch.setattr(QThread, "start", recorded)
     yield
     assert not [thread for thread in started if thread.isRunning()], "a QThread was leaked"
+
+
+@pytest.fixture(autouse=True)
+def own_config(tmp_path, monkeypatch):
+    """Nobody's settings are read or written."""
+    monkeypatch.setenv("DECAF_GUI_CONFIG", str(tmp_path / "config"))
 
 
 @pytest.fixture(scope="session")
@@ -126,3 +134,20 @@ def desk(path, worker):
 @pytest.fixture
 def seen(desk):
     return Seen(desk)
+
+
+@pytest.fixture
+def windows(qapp, engine, tmp_path):
+    """The program with its first page not shown yet; everything that it shows is closed in the end."""
+    look = (qapp.palette(), qapp.styleSheet(), qapp.style().objectName())
+    made = Windows(
+        qapp, Preferences(), lambda preferences: Worker(make=lambda _: engine, choice=None), demo=tmp_path / "demo"
+    )
+    yield made
+    made.close()
+    if made.window is not None:
+        made.window.deleteLater()
+    made.deleteLater()
+    qapp.setStyleSheet(look[1])
+    qapp.setStyle(look[2])
+    qapp.setPalette(look[0])

@@ -10,7 +10,7 @@ from PySide6.QtGui import QWheelEvent
 from PySide6.QtWidgets import QApplication
 
 from decaf_gui.app.lanes import Lane, Stretch
-from decaf_gui.app.timeline import LANE, NAMES, RULER, STRIP, Timeline, clock, tick_step
+from decaf_gui.app.timeline import HEAD, LANE, NAMES, Timeline, clock, tick_step
 from decaf_gui.core.doubt import Doubt
 from decaf_gui.core.project.planning import Span
 
@@ -86,9 +86,9 @@ def test_pressing_and_dragging_scrubs(timeline, qtbot):
 def test_the_column_of_names_picks_and_does_not_scrub(timeline, qtbot):
     frames, picked = said(timeline.scrubbed), said(timeline.lane_picked)
     view = timeline.viewport()
-    qtbot.mouseClick(view, LEFT, pos=QPoint(30, round(RULER + STRIP + 1.5 * LANE)))
+    qtbot.mouseClick(view, LEFT, pos=QPoint(30, round(HEAD + 1.5 * LANE)))
     assert picked == [("candidate", 7)]
-    qtbot.mouseClick(view, LEFT, pos=QPoint(30, round(RULER + STRIP + 5 * LANE)))
+    qtbot.mouseClick(view, LEFT, pos=QPoint(30, round(HEAD + 5 * LANE)))
     assert picked == [("candidate", 7)]
     assert frames == []
 
@@ -103,8 +103,19 @@ def test_a_range_is_drawn_either_way_and_clicked_away(timeline, qtbot, button, m
     assert timeline.range == Span(42, 60)
     assert ranges[-1] == Span(42, 60)
     qtbot.mouseClick(view, button, modifier, at(10))
-    assert timeline.range is None
+    right = button == Qt.MouseButton.RightButton
+    assert timeline.range == (Span(42, 60) if right else None), "a right click is for the menu"
     assert frames == []
+
+
+def test_a_right_click_on_a_lane_is_for_its_menu(timeline, qtbot):
+    menus, ranges = said(timeline.menu_wanted), said(timeline.range_changed)
+    place = at(10)
+    place.setY(round(HEAD + LANE / 2))
+    qtbot.mouseClick(timeline.viewport(), Qt.MouseButton.RightButton, pos=place)
+    assert [menu[:2] for menu in menus] == [("object", 1)]
+    assert timeline.range is None
+    assert ranges[-1:] in ([], [None])
 
 
 def drag(view, place, buttons, modifier):
@@ -144,7 +155,7 @@ def test_many_lanes_scroll(timeline):
     timeline.show_lanes([Lane("object", i, f"thing {i}", (1, 2, 3)) for i in range(40)])
     wheel(timeline, 300, -3)
     assert timeline.verticalScrollBar().value() == 3 * LANE
-    assert "thing 3" in timeline.told_at(300, RULER + STRIP + 2)
+    assert "thing 3" in timeline.told_at(300, HEAD + 2)
 
 
 @pytest.mark.parametrize(
@@ -157,7 +168,7 @@ def test_many_lanes_scroll(timeline):
     ],
 )
 def test_what_is_told_under_the_pointer(timeline, frame, words):
-    assert timeline.told_at(at(frame).x(), RULER + STRIP + 5) == words
+    assert timeline.told_at(at(frame).x(), HEAD + 5) == words
 
 
 def test_another_clip_begins_anew(timeline):
@@ -169,9 +180,9 @@ def test_another_clip_begins_anew(timeline):
 
 def test_lanes_are_seen_in_their_colours(timeline):
     image = timeline.viewport().grab().toImage()
-    bar = image.pixelColor(at(12).x(), round(RULER + STRIP + LANE / 2))
+    bar = image.pixelColor(at(12).x(), round(HEAD + LANE / 2))
     assert (bar.red(), bar.green(), bar.blue()) == (230, 159, 0)
-    gap = image.pixelColor(at(90).x(), round(RULER + STRIP + LANE / 2))
+    gap = image.pixelColor(at(90).x(), round(HEAD + LANE / 2))
     assert gap != bar
 
 

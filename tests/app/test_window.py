@@ -8,13 +8,14 @@ import sys
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QPoint, Qt
-from PySide6.QtWidgets import QDialogButtonBox, QLabel, QMessageBox
+from PySide6.QtCore import QPoint, QRectF, Qt
+from PySide6.QtWidgets import QDialogButtonBox, QMessageBox
 
 from decaf_gui.app.actions import DEEDS, PRESETS, conflicts
 from decaf_gui.app.desk import Desk
 from decaf_gui.app.export_dialog import ExportDialog
-from decaf_gui.app.main import open_project
+from decaf_gui.app.keys_dialog import KeysDialog
+from decaf_gui.app.projects import open_project
 from decaf_gui.app.view import View
 from decaf_gui.app.window import MainWindow
 from decaf_gui.app.worker import Worker
@@ -35,7 +36,7 @@ def opened(path, engine, qtbot, monkeypatch):
 
     def open_it() -> MainWindow:
         view = View(Desk(Store.open(path), Worker(make=lambda _: engine)))
-        made = MainWindow(view, ("demo", "knows shapes only"))
+        made = MainWindow(view)
         windows.append(made)
         made.resize(1280, 800)
         made.show()
@@ -159,25 +160,42 @@ def test_marks_by_key_on_the_range_of_the_timeline(window, qtbot):
 def test_threshold_and_lists(window, qtbot):
     propose(window, qtbot)
     before = window.view.project
-    qtbot.waitUntil(lambda: window.candidates.tree.topLevelItemCount() > 3)
+    qtbot.waitUntil(lambda: len(window.candidates.model.entries) > 3)
     window.candidates.slider.setValue(100)
     qtbot.waitUntil(lambda: "candidates: 0" in window.candidates.counts.text())
     window.candidates.slider.setValue(0)
     qtbot.waitUntil(lambda: "candidates: 0" not in window.candidates.counts.text())
     assert window.view.project is before
-    item = window.candidates.tree.topLevelItem(0)
-    window.candidates.tree.setCurrentItem(item)
+    row = window.candidates.model.row_of(("object", 1))
+    window.candidates.list.setCurrentIndex(window.candidates.model.index(row))
     assert window.view.picked == ("object", 1)
-    item = window.candidates.tree.topLevelItem(0)
-    item.setCheckState(0, Qt.CheckState.Unchecked)
+    click_in_line(window, qtbot, row, "eye")
     assert ("object", 1) in window.view.hidden
+
+
+def test_the_lock_in_the_list_locks_all_frames(window, qtbot):
+    click_in_line(window, qtbot, 0, "lock")
+    assert window.view.project.locked(1) == {10}
+    qtbot.waitUntil(lambda: window.candidates.model.entries[0].locked)
+    click_in_line(window, qtbot, 0, "lock")
+    assert not window.view.project.locked(1)
+
+
+def click_in_line(window, qtbot, row, what):
+    """Clicks where the line shows it."""
+    listed = window.candidates
+    box = QRectF(listed.list.visualRect(listed.model.index(row)))
+    entry = listed.model.entries[row]
+    y = round(box.center().y())
+    found = [x for x in range(round(box.right())) if listed.line.place(box, QPoint(x, y), entry) == what]
+    qtbot.mouseClick(listed.list.viewport(), Qt.MouseButton.LeftButton, pos=QPoint(found[len(found) // 2], y))
 
 
 def test_playing_goes_to_the_end_and_stops(window, qtbot):
     press(window, qtbot, Key.Key_Space)
-    assert window.play_timer.isActive()
+    assert window.playback.playing
     qtbot.waitUntil(lambda: window.view.frame == 29, timeout=LONG)
-    qtbot.waitUntil(lambda: not window.play_timer.isActive())
+    qtbot.waitUntil(lambda: not window.playback.playing)
 
 
 def test_what_cannot_be_done_is_in_the_banner(window, qtbot):
@@ -190,8 +208,8 @@ def test_what_cannot_be_done_is_in_the_banner(window, qtbot):
 
 
 def test_the_models_are_named_with_what_must_be_said(window):
-    assert window.expressions.chip.text() == "demo"
-    assert "shapes" in window.expressions.chip.toolTip()
+    assert window.expressions.chip.text().startswith("Demo models, know shapes only")
+    assert "on real video their masks mean nothing" in window.expressions.chip.toolTip()
 
 
 def test_closing_while_tracking_keeps_what_was_found(window, qtbot, engine, path):
@@ -217,8 +235,13 @@ def test_every_action_of_the_window_has_a_deed_and_a_text(window):
     assert all(action.text() for action in window.acts.values())
     press_help = window.acts["keys"]
     press_help.trigger()
-    shown = [label for label in window.findChildren(QLabel) if "Next doubtful frame" in label.text()]
-    assert shown
+    dialog = window.findChild(KeysDialog)
+    dialog.search.setText("doubtful")
+    rows = [row for row in range(dialog.table.rowCount()) if not dialog.table.isRowHidden(row)]
+    assert [[dialog.table.item(row, column).text() for column in range(3)] for row in rows] == [
+        ["Go", "Next doubtful frame", "N"]
+    ]
+    dialog.close()
 
 
 def test_a_clip_opens_with_a_project_beside_it(media, tmp_path):
@@ -249,7 +272,8 @@ def test_without_a_display_it_says_so(path, tmp_path):
     command = [sys.executable, "-m", "decaf_gui.cli", "open", str(path)]
     done = subprocess.run(command, capture_output=True, text=True, env=env, timeout=60, check=False)
     assert done.returncode == 1
-    assert done.stderr.startswith("decaf-gui: There is no display for a window: use `decaf-gui propose`")
+    assert done.stderr.startswith("decaf-gui: No window can be shown: there is no display")
+    assert "use `decaf-gui propose`" in done.stderr
     assert len(done.stderr.splitlines()) == 1
     with Store.open(path, read_only=True) as store:
         clip = store.media(store.project.need(ClipRow, 1))
@@ -280,7 +304,7 @@ def test_exporting_writes_what_was_accepted(window, qtbot, tmp_path):
     read = format_named("davis").reader(out / "davis")
     assert [read.objects[0].masks.rle(frame) for frame in range(30)] == [masks.rle(frame) for frame in range(30)]
     assert list((out / "coco/annotations").glob("*.json"))
-    assert "coco is in" in window.statusBar().currentMessage()
+    assert "coco is in" in window.work_bar.said.text()
     again = ExportDialog(window.view.project, out, window)
     qtbot.addWidget(again)
     assert "is there already" in again.told.text()
@@ -307,11 +331,14 @@ def test_export_refuses_what_is_not_known_everywhere(window, qtbot, tmp_path):
 def test_clips_are_added_and_those_that_cannot_be_are_told(window, qtbot, media, tmp_path):
     other = tmp_path / "other"
     shutil.copytree(media, other)
-    window.add_clips([tmp_path / "none.mp4", other, media])
-    assert "There is no file or folder" in window.banner.text.text()
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    window.add_clips([tmp_path / "none.mp4", other, media, empty])
+    qtbot.waitUntil(lambda: "There are no images" in window.banner.text.text(), timeout=LONG)
+    assert "There is no file or folder" in window.banner.text.text(), "the first of two errors is not shown any more"
     assert len(window.view.project.rows(ClipRow)) == 2, "the clip that is there was added again"
     assert window.view.clip == 2
-    qtbot.waitUntil(lambda: window.clips.count() == 2)
+    qtbot.waitUntil(lambda: window.clips.clips.count() == 2)
     window.view.undo()
     assert len(window.view.project.rows(ClipRow)) == 1
     assert window.view.clip == 0
@@ -321,7 +348,7 @@ def test_clips_are_added_and_those_that_cannot_be_are_told(window, qtbot, media,
 
 def test_a_copy_is_saved(window, tmp_path, monkeypatch):
     target = tmp_path / "copy.decaf"
-    monkeypatch.setattr("decaf_gui.app.window.QFileDialog.getSaveFileName", lambda *_: (str(target), ""))
+    monkeypatch.setattr("decaf_gui.app.asks.QFileDialog.getSaveFileName", lambda *_: (str(target), ""))
     window.acts["save_copy"].trigger()
     with Store.open(target) as copy:
         assert copy.project.same(window.view.project)
@@ -358,7 +385,7 @@ def test_no_target_is_a_result(window, qtbot):
     propose(window, qtbot)
     qtbot.keyClick(window.canvas, Key.Key_X, Qt.KeyboardModifier.ShiftModifier)
     assert window.view.project.need(ExpressionRow, 1).no_target
-    qtbot.waitUntil(lambda: window.expressions.answer.text() == "no target in this clip")
+    qtbot.waitUntil(lambda: "no target" in window.answer.text.text())
     press(window, qtbot, Key.Key_Return)
     assert not window.view.project.need(ExpressionRow, 1).no_target, "an accepted object is a target"
     qtbot.keyClick(window.canvas, Key.Key_X, Qt.KeyboardModifier.ShiftModifier)

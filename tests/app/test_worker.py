@@ -235,6 +235,8 @@ from decaf_gui.app.worker import Worker
 from PySide6.QtCore import QCoreApplication, QTimer
 
 class Model:
+    device = "cpu"
+
     def load(self, *, mllm):
         print("in the model", flush=True)
         time.sleep(3600)

@@ -1,0 +1,173 @@
+"""One program, one window at a time: the first page or a project, with the preferences and what is remembered."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from PySide6.QtCore import QObject
+from PySide6.QtWidgets import QApplication, QWidget
+
+from decaf_gui.app.desk import Desk
+from decaf_gui.app.downloads import Downloads
+from decaf_gui.app.icons import redraw
+from decaf_gui.app.preferences import Preferences, save_preferences
+from decaf_gui.app.projects import demo_project, open_project
+from decaf_gui.app.recent import Recent, load_recent, save_recent
+from decaf_gui.app.settings_dialog import SettingsDialog
+from decaf_gui.app.start import StartPage
+from decaf_gui.app.theme import apply_theme
+from decaf_gui.app.view import View
+from decaf_gui.app.window import MainWindow
+from decaf_gui.app.worker import Worker
+from decaf_gui.core.errors import DecafError
+from decaf_gui.core.project.store import Store
+
+log = logging.getLogger(__name__)
+MakeWorker = Callable[[Preferences], Worker]
+
+
+def make_worker(preferences: Preferences) -> Worker:
+    """A worker with the models that are preferred. Raises BadInput for settings that do not fit."""
+    return Worker(preferences.engine_choice())
+
+
+class Windows(QObject):
+    """What is on the screen. A project is opened before the window before it closes: nothing is lost when it cannot."""
+
+    def __init__(
+        self,
+        application: QApplication,
+        preferences: Preferences,
+        make: MakeWorker = make_worker,
+        demo: Path | None = None,
+    ) -> None:
+        super().__init__(application)
+        self._application, self._make, self._demo = application, make, demo
+        self.preferences = preferences
+        self._downloads = Downloads(self)
+        self.recent: Recent = load_recent()
+        self.window: MainWindow | StartPage | None = None
+        self._apply_theme()
+        application.styleHints().colorSchemeChanged.connect(self._apply_theme)
+
+    def start(self, notice: str = "") -> None:
+        """Shows the first page."""
+        page = StartPage(self.recent.projects)
+        page.open_wanted.connect(self.open)
+        page.demo_wanted.connect(self.open_demo)
+        page.settings_wanted.connect(self.settings)
+        page.forgotten.connect(self._forget)
+        self._show(page)
+        if notice:
+            page.banner.tell(notice)
+
+    def open(self, paths: Sequence[Path], project: Path | None = None) -> None:
+        """Shows the project of some paths; what cannot be opened is told in the window that is there."""
+        try:
+            if self._is_open(paths, project):
+                return
+            self.show_project(open_project(paths, project))
+        except DecafError as error:
+            self._tell(str(error))
+
+    def open_demo(self) -> None:
+        """Shows the demo clip with its expressions and its models."""
+        try:
+            self.show_project(demo_project(self._demo), demo=True)
+        except DecafError as error:
+            self._tell(str(error))
+
+    def show_project(self, store: Store, *, demo: bool = False) -> MainWindow:
+        """Shows an open project; it is closed with its window, or here when there can be none."""
+        worker: Worker | None = None
+        preferences = replace(self.preferences, mllm="demo", sam="demo") if demo else self.preferences
+        try:
+            worker = self._make(preferences)
+            window = MainWindow(View(Desk(store, worker)), preferences, self.recent)
+        except BaseException:
+            if worker is not None:
+                worker.stop()
+            store.close()
+            raise
+        window.open_wanted.connect(self.open)
+        window.settings_wanted.connect(self.settings)
+        window.left.connect(self.start)
+        window.asked.connect(self._remember_expression)
+        self.recent = self.recent.with_project(store.path)
+        save_recent(self.recent)
+        self._show(window)
+        return window
+
+    def settings(self, page: str = "") -> None:
+        """The settings dialog over the present window, at a page ("models", "help") or the first one."""
+        shown = self.window.preferences if isinstance(self.window, MainWindow) else self.preferences
+        dialog = SettingsDialog(shown, self.window, self._downloads)
+        dialog.chosen.connect(self._prefer)
+        dialog.finished.connect(dialog.deleteLater)
+        dialog.show_page({"help": dialog.help}.get(page, dialog.models))
+        dialog.open()
+
+    def _prefer(self, preferences: Preferences) -> None:
+        """Other preferences: kept, and in force at once."""
+        self.preferences = preferences
+        self._apply_theme()
+        try:
+            save_preferences(preferences)
+            if isinstance(self.window, MainWindow):
+                self.window.apply(preferences)
+        except DecafError as error:
+            self._tell(str(error))
+
+    def _apply_theme(self, *_: object) -> None:
+        apply_theme(self._application, self.preferences.theme)
+        if self.window is not None:
+            redraw(self.window)
+
+    def _show(self, window: MainWindow | StartPage) -> None:
+        """Shows a window instead of the one that is there."""
+        before, self.window = self.window, window
+        window.show()
+        if before is not None:
+            self._remember(before)
+            before.close()
+            before.deleteLater()
+
+    def _remember(self, window: QWidget) -> None:
+        if isinstance(window, MainWindow):
+            self.recent = window.remembered(self.recent)
+            save_recent(self.recent)
+
+    def close(self) -> None:
+        """Closes what is shown, and breaks downloads off."""
+        self._downloads.stop()
+        if self.window is not None:
+            self._remember(self.window)
+            self.window.close()
+
+    def _remember_expression(self, text: str) -> None:
+        self.recent = self.recent.with_expression(text)
+        if isinstance(self.window, MainWindow):
+            self.window.recent = self.recent
+            self.window.expressions.show_history(self.recent.expressions)
+
+    def _forget(self, path: str) -> None:
+        self.recent = self.recent.without_project(path)
+        save_recent(self.recent)
+        if isinstance(self.window, StartPage):
+            self.window.show_recent(self.recent.projects)
+
+    def _is_open(self, paths: Sequence[Path], project: Path | None) -> bool:
+        """Whether it is this project that is asked for."""
+        if not isinstance(self.window, MainWindow):
+            return False
+        here = self.window.view.desk.store.path.resolve()
+        return (project or paths[0]).resolve() == here
+
+    def _tell(self, text: str) -> None:
+        if self.window is None:
+            self.start(text)
+        else:
+            self.window.banner.tell(text)

@@ -166,9 +166,7 @@ def open_(
 @app.command()
 def settings(
     markdown: Annotated[bool, typer.Option("--markdown", help="As docs/settings.md has it.")] = False,
-    keys: Annotated[
-        bool, typer.Option("--keys", help="The window's keys and mouse, as in docs/keys.md.")
-    ] = False,
+    keys: Annotated[bool, typer.Option("--keys", help="The window's keys and mouse, as in docs/keys.md.")] = False,
     as_json: Json = False,
 ) -> None:
     """What can be set: the papers' settings with names and defaults (--set), and the window's."""

@@ -11,6 +11,7 @@ WANTED = (
     "decaf_gui/resources/models/demo-mllm/config.json",
     "decaf_gui/resources/models/demo-sam/model.safetensors",
     "decaf_gui/resources/models/demo-sam/config.json",
+    "decaf_gui/resources/translations/decaf_gui_de.qm",
 )
 
 

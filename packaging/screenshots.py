@@ -1,6 +1,7 @@
 """Pictures of the whole window in its main states, for the README: made offscreen, from the real window on the demo.
 
-    uv run python packaging/screenshots.py [--out resources/pictures]
+    uv run python packaging/screenshots.py              # those that the README shows, into resources/pictures
+    uv run python packaging/screenshots.py --out DIR    # all of them
 
 With --clip CLIP there is a picture of that clip, too (never one that is committed).
 """
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
 
 SIZES = {"window": (1440, 900), "small": (1280, 720), "large": (3840, 2160)}
 PATIENCE = 120.0
+README = Path("resources/pictures")
+SHOWN = {"start-light", "proposing-dark", "proposed-light", "corrected-dark", "corrected-dark-small", "export-light"}
+SHOWN |= {"settings-models-dark", "settings-method-light", "settings-keys-light"}
+"""The pictures in the README."""
 
 
 @dataclass(frozen=True)
@@ -41,16 +46,22 @@ class Shot:
 def main() -> None:
     """Takes the pictures in processes of their own: a 4K screen has another scale."""
     parser = argparse.ArgumentParser(description="Pictures of the window in its main states.")
-    parser.add_argument("--out", type=Path, default=Path("resources/pictures"))
+    parser.add_argument("--out", type=Path, default=README)
     parser.add_argument("--clip", type=Path)
     parser.add_argument("--theme", choices=("light", "dark"), default="")
     parser.add_argument("--size", choices=tuple(SIZES), default="window")
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
     if given.theme:
-        with tempfile.TemporaryDirectory() as folder:
-            os.environ |= {"QT_QPA_PLATFORM": "offscreen", "DECAF_GUI_CONFIG": f"{folder}/config"}
-            take(Shot(given.out, given.theme, given.size), Path(folder), given.clip)
+        folder = Path(tempfile.gettempdir()) / "clips"  # seen in the pictures
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        os.environ |= {"QT_QPA_PLATFORM": "offscreen", "DECAF_GUI_CONFIG": f"{folder}/config"}
+        os.environ["HF_HUB_CACHE"] = f"{folder}/models"
+        try:
+            take(Shot(given.out, given.theme, given.size), folder, given.clip)
+        finally:
+            shutil.rmtree(folder)
         return
     for theme, size in (("dark", "window"), ("light", "window"), ("dark", "small"), ("dark", "large")):
         command = [sys.executable, __file__, "--out", given.out, "--theme", theme, "--size", size]
@@ -167,8 +178,9 @@ def save(widget: QWidget, shot: Shot, name: str) -> None:
     """A picture of a widget."""
     size = "" if shot.size == "window" else f"-{shot.size}"
     path = shot.out / f"{name}-{shot.theme}{size}.png"
-    widget.grab().save(str(path), "PNG", 0)  # type: ignore[call-overload]
-    print(path)  # noqa: T201
+    if shot.out != README or path.stem in SHOWN:
+        widget.grab().save(str(path), "PNG", 0)  # type: ignore[call-overload]
+        print(path)  # noqa: T201
 
 
 def rest(window: MainWindow) -> None:

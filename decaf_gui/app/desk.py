@@ -21,6 +21,7 @@ from decaf_gui.app.requests import (
     ExportRequest,
     LookRequest,
     MadeWith,
+    Packed,
     PreviewRequest,
     ProposeRequest,
     TrackRequest,
@@ -82,6 +83,7 @@ class ProposeWork(Work):
     grounding: Grounding | None = None
     tracklets: tuple[Tracklet, ...] = ()
     masks: dict[int, dict[int, Rle]] = field(default_factory=dict)
+    packed: Mapping[int, bytes] = field(default_factory=dict)
 
     def found(self) -> tuple[Tracklet, ...]:
         """The tracklets with all masks that have come."""
@@ -458,11 +460,14 @@ class Desk(QObject):
         elif isinstance(event, FrameTracked):
             for tracklet, rle in event.masks.items():
                 work.masks.setdefault(tracklet, {})[event.frame] = rle
+        elif isinstance(event, Packed):
+            work.packed = event.masks
         elif isinstance(event, Proposed):
             del self._work[job]
             details = json.dumps(dict(event.proposal.provenance), sort_keys=True, default=str)
             proposal = event.proposal
-            self.do(edits.add_proposal(self.project, work.expression, proposal.grounding, proposal.tracklets, details))
+            found = (proposal.grounding, proposal.tracklets, details, work.packed)
+            self.do(edits.add_proposal(self.project, work.expression, *found))
 
     def _end(self, job: int) -> None:
         """A job has ended, whole or not: what it has brought becomes an edit."""

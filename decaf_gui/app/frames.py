@@ -9,7 +9,7 @@ from PySide6.QtCore import QMetaObject, QObject, Qt, QThread, Signal, Slot
 from decaf_gui.app.open_clips import OpenClips
 from decaf_gui.core.errors import DecafError
 
-CLIP_BYTES = 256 << 20
+CLIP_BYTES = 160 << 20
 """Decoded frames that are kept of a clip on the screen."""
 
 

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from decaf_gui.app.tools import Tools
-from decaf_gui.core.entities import Prompt
-from decaf_gui.core.events import Event, Stage
+from decaf_gui.core.entities import Prompt, Tracklet
+from decaf_gui.core.events import Event, Proposed, Stage
+from decaf_gui.core.project.rows import pack_masks, unpack_masks
 from decaf_gui.formats.projects import Export, export
 from decaf_gui.pipeline.settings import Settings
 
@@ -34,6 +35,13 @@ class MadeWith(Event):
     """JSON of program, device and models: the provenance of the masks that follow."""
 
     details: str
+
+
+@dataclass(frozen=True, slots=True)
+class Packed(Event):
+    """The masks of a proposal's tracklets by id, as the project keeps them: packing long clips takes seconds."""
+
+    masks: Mapping[int, bytes]
 
 
 class Request(Protocol):
@@ -70,7 +78,10 @@ class ProposeRequest:
     def run(self, tools: Tools) -> Iterator[Event]:
         """In the worker's thread."""
         yield from tools.ready(mllm=True)
-        yield from tools.engine.propose(tools.clip(self.clip), self.expression, self.settings)
+        for event in tools.engine.propose(tools.clip(self.clip), self.expression, self.settings):
+            if isinstance(event, Proposed):
+                yield Packed({found.id: packed(found) for found in event.proposal.tracklets})
+            yield event
 
 
 @dataclass(frozen=True)
@@ -182,6 +193,13 @@ class TrackRun(Iterator[Event]):
         given = self._request
         self._tracking = self._tools.engine.tracking(self._tools.clip(given.clip), given.prompts, given.sweeps)
         return self._tracking
+
+
+def packed(tracklet: Tracklet) -> bytes:
+    """The masks of a tracklet as the project keeps them; who unpacks them next finds them unpacked."""
+    made = pack_masks(tracklet.masks)
+    unpack_masks(made, tracklet.masks.size)
+    return made
 
 
 def _made_with(tools: Tools) -> MadeWith:

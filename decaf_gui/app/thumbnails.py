@@ -19,7 +19,7 @@ from decaf_gui.core.errors import DecafError
 from decaf_gui.core.masks import Rle
 
 log = logging.getLogger(__name__)
-CLIP_BYTES = 48 << 20
+CLIP_BYTES = 8 << 20
 KEPT = 512
 """Pictures that are kept; the least recently used ones are made anew when they are wanted again."""
 MARGIN = 0.25

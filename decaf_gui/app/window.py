@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
     QApplication,
     QMenu,
     QMessageBox,
+    QSizePolicy,
     QToolButton,
 )
 
@@ -209,6 +210,7 @@ class MainWindow(ShowingWindow):
         for name, drawn, text in (("accept", "accept", self.tr("Accept")), ("reject", "reject", self.tr("Reject"))):
             made = button(name, drawn, text)
             made.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+            made.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
             self.candidates.actions_row.addWidget(made, 1)
         self.strip.fill([(tool, self.acts[f"tool_{tool.value}"]) for tool in Tool], self.acts["fit"])
         self._use_tool(Tool.POINT)
@@ -291,7 +293,8 @@ class MainWindow(ShowingWindow):
             action, keys = self.acts[deed.name], preferences.keys_of(deed)
             action.setShortcuts([QKeySequence(key) for key in keys])
             told = tr(deed.text).rstrip(".")
-            action.setToolTip(f"{told} ({', '.join(keys)})" if keys else told)
+            shown = ", ".join(key.toString(QKeySequence.SequenceFormat.NativeText) for key in action.shortcuts())
+            action.setToolTip(f"{told} ({shown})" if keys else told)
         self.view.colours = [colour_of(colour) for colour in preferences.colours] or OBJECTS
         self.view.show_opacity(preferences.mask_opacity, preferences.attention_opacity)
         self.strip.show_mode(self.view.mode, preferences.mask_opacity)

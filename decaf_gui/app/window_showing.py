@@ -205,8 +205,8 @@ class ShowingWindow(WindowLayout):
     def _enable(self) -> None:
         """What cannot be done now cannot be pressed in menus; keys still tell why."""
         view, history = self.view, self.view.desk.history
-        self.acts["undo"].setText(self.tr("Undo {0}").format(history.undoText()).rstrip())
-        self.acts["redo"].setText(self.tr("Redo {0}").format(history.redoText()).rstrip())
+        self.acts["undo"].setText(self.tr("Undo {0}").format(history.undoText()).rstrip(" :"))
+        self.acts["redo"].setText(self.tr("Redo {0}").format(history.redoText()).rstrip(" :"))
         for name in ("rename", "relabel", "recolour", "remove_object", "split"):
             self.acts[name].setEnabled(view.object_id is not None)
         for name in ("relink", "remove_clip", "work_range"):

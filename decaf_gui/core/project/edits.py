@@ -214,9 +214,17 @@ def set_no_target(project: Project, expression: int, no_target: bool = True) -> 
 
 
 def add_proposal(
-    project: Project, expression: int, grounding: Grounding, tracklets: Sequence[Tracklet], details: str
+    project: Project,
+    expression: int,
+    grounding: Grounding,
+    tracklets: Sequence[Tracklet],
+    details: str,
+    packed: Mapping[int, bytes] | None = None,
 ) -> Edit:
-    """Grounding and candidates of an expression. Earlier candidates go, but for the accepted ones."""
+    """Grounding and candidates of an expression. Earlier candidates go, but for the accepted ones.
+
+    `packed` holds the masks of tracklets, by their id, as `pack_masks` makes them, where somebody did that before.
+    """
     row, draft = project.need(ExpressionRow, expression), Draft(project)
     size = project.need(ClipRow, row.clip).size
     for old in project.where(TrackletRow, expression=expression):
@@ -229,11 +237,12 @@ def add_proposal(
     for tracklet in tracklets:
         if tracklet.masks.size != size:
             raise BadInput(f"The masks are {tracklet.masks.size}, the clip is {size}: they do not belong together.")
-        draft.put(_tracklet(draft.next_id(TrackletRow), expression, tracklet, source))
+        masks = (packed or {}).get(tracklet.id) or pack_masks(tracklet.masks)
+        draft.put(_tracklet(draft.next_id(TrackletRow), expression, tracklet, source, masks))
     return draft.edit(f'propose "{row.text}"')
 
 
-def _tracklet(id: int, expression: int, found: Tracklet, provenance: int) -> TrackletRow:
+def _tracklet(id: int, expression: int, found: Tracklet, provenance: int, masks: bytes) -> TrackletRow:
     x, y = found.point
     scores = found.scores
     return TrackletRow(
@@ -248,7 +257,7 @@ def _tracklet(id: int, expression: int, found: Tracklet, provenance: int) -> Tra
         selected=found.selected,
         suppressed=found.suppressed,
         provenance=provenance,
-        masks=pack_masks(found.masks),
+        masks=masks,
     )
 
 

@@ -7,6 +7,7 @@ exit codes: 0 done, 1 failed, 2 bad input, 130 interrupted.
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -131,9 +132,9 @@ def demo(
     elif evaluate:
         commands.evaluate_demo(seed, clips, level, device, as_json=as_json)
     else:
-        from decaf_gui.app.display import display_problem
+        from decaf_gui.app.display import screen_problem
 
-        problem = "" if headless or as_json else display_problem()
+        problem = "" if headless or as_json else screen_problem()
         if headless or as_json or problem:
             if problem:
                 sys.stderr.write(f"No window can be shown here: {problem} Running without one.\n")
@@ -324,7 +325,7 @@ def with_command(words: list[str]) -> list[str]:
     if first is None or words[first] in COMMANDS:
         return words
     path = Path(words[first])
-    looks_like_one = path.suffix or path.exists() or len(path.parts) > 1
+    looks_like_one = path.suffix or path.exists() or os.sep in words[first]
     return [*words[:first], "open", *words[first:]] if looks_like_one else words
 
 

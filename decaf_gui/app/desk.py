@@ -30,7 +30,7 @@ from decaf_gui.app.tools import EngineChoice, OnDevice
 from decaf_gui.app.turns import Cancelled, Failed, Finished
 from decaf_gui.app.worker import PATIENCE, Worker
 from decaf_gui.core.clip import Clip
-from decaf_gui.core.entities import Box, Expression, Grounding, Point, Tracklet
+from decaf_gui.core.entities import Box, Expression, Grounding, Point, Prompt, Tracklet
 from decaf_gui.core.errors import BadInput, DecafError
 from decaf_gui.core.events import AttentionReady, Event, FrameTracked, Prompted, Proposed, TrackletsReady
 from decaf_gui.core.masks import Rle
@@ -275,6 +275,12 @@ class Desk(QObject):
         """The mask that a click would give: comes as `Prompted` in `happened`, nothing is stored."""
         request, _ = self._clicked(PreviewRequest, object_id, frame, points, box)
         job = self._worker.submit(request)
+        self._work[job] = PreviewWork(self.tr("Preview"))
+        return job
+
+    def preview_new(self, clip: int, frame: int, points: Sequence[Point]) -> int:
+        """The mask that a first click would give: `Prompted` says it of object 0, which there is not."""
+        job = self._worker.submit(PreviewRequest(self.clip_path(clip), 0, Prompt(frame, tuple(points))))
         self._work[job] = PreviewWork(self.tr("Preview"))
         return job
 

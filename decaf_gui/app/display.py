@@ -61,6 +61,10 @@ PLATFORM_PACKAGES: Mapping[str, Mapping[str, str]] = MappingProxyType(
 _MISSING = re.compile(r"(lib[\w.+-]+\.so[\w.]*): cannot open shared object file")
 
 
+UNSEEN = frozenset(("offscreen", "minimal", "minimalegl"))
+"""Platforms whose windows nobody sees."""
+
+
 def check_display() -> None:
     """Raises DecafError when no window can be shown."""
     problem = display_problem()
@@ -88,6 +92,14 @@ def tried_platforms() -> list[str]:
         return [name.partition(":")[0].lower() for name in told.split(";") if name]
     wayland = bool(os.environ.get("WAYLAND_DISPLAY")) or os.environ.get("XDG_SESSION_TYPE") == "wayland"
     return ["wayland"] * wayland + ["xcb"] * bool(os.environ.get("DISPLAY"))
+
+
+def screen_problem() -> str:
+    """Like `display_problem`, for a window that a person is to see: platforms without a screen do not count."""
+    if sys.platform.startswith("linux") and set(tried_platforms()) <= UNSEEN:
+        platforms = ", ".join(tried_platforms())
+        return f"the platform {platforms} has no screen." if platforms else display_problem()
+    return display_problem()
 
 
 def plugin_folder() -> Path:

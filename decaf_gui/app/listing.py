@@ -78,7 +78,7 @@ def _object_entry(view: View, lane: Lane, media: Path, pictures: Pictures) -> En
         lane.colour,
         " · ".join(filter(None, [label, known, coming])),
         visible=lane.key not in view.hidden,
-        locked=bool(masks) and locked >= set(masks.frames),
+        locked=bool(locked) and locked >= set(masks.frames),
         picture=pictures.of_masks(media, lane.key, masks, frame),
     )
 

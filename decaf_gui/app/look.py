@@ -15,7 +15,7 @@ from decaf_gui.app.desk import ClickWork, Desk, PreviewWork, ProposeWork, TrackW
 from decaf_gui.app.doubting import Doubts
 from decaf_gui.app.lanes import Lane, attention_curve, candidate_lanes, object_lane, pending_lanes, spans
 from decaf_gui.app.painting import Frame, Layer, Mode, Scene, Style
-from decaf_gui.app.palette import OBJECTS, Colour, object_colour
+from decaf_gui.app.palette import NEW, OBJECTS, Colour, object_colour
 from decaf_gui.app.turns import Cancelled, Failed, Finished
 from decaf_gui.core.doubt import DoubtfulFrame, queue
 from decaf_gui.core.entities import Grounding, Point
@@ -273,8 +273,9 @@ class Look(QObject):
     def scene(self, frame: Frame) -> Scene:
         """The frame with everything that lies over it."""
         layers = [layer for key, layer in self._layers() if key not in self.hidden]
-        if self._preview is not None and self.object_id is not None:
-            layers.append(Layer(self._preview, self.colour(self.object_id), "preview"))
+        if self._preview is not None:
+            colour = NEW if self.object_id is None else self.colour(self.object_id)
+            layers.append(Layer(self._preview, colour, "preview"))
         return Scene(frame, tuple(layers), self._heat(), self.mode, self.opacity, self.attention_opacity)
 
     def points(self) -> tuple[Point, ...]:
@@ -466,7 +467,7 @@ class Look(QObject):
         elif isinstance(work, ProposeWork) and work.expression == self.expression and work.grounding is not None:
             self._came(event.frame if isinstance(event, FrameTracked) else self.frame)
         elif isinstance(event, Prompted) and isinstance(work, PreviewWork):
-            if (event.object_id, event.frame) == (self.object_id, self.frame):
+            if (event.object_id, event.frame) == (self.object_id or 0, self.frame):
                 self._preview = event.rle
                 self.shown_changed.emit()
         elif isinstance(event, Finished | Cancelled | Failed):

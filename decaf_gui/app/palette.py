@@ -24,6 +24,8 @@ OBJECTS: tuple[Colour, ...] = (
 )
 """Okabe and Ito's colour-blind-safe set without black, and four light ones of Paul Tol's; RGB."""
 GHOST: Colour = (150, 150, 150)
+NEW: Colour = (255, 255, 255)
+"""Of the preview of an object that there is not yet."""
 
 
 def object_colour(object_id: int, own: str = "", colours: Sequence[Colour] = OBJECTS) -> Colour:

@@ -153,10 +153,12 @@ class View(Look):
         self.do(lambda project: edits.replace_masks(project, thing, mask, "drawn", "{}"))
 
     def preview(self, x: float, y: float, positive: bool) -> None:
-        """Shows the mask that a click would give."""
-        if self.object_id is not None:
-            thing, points = self.object_id, [*self.points(), (x, y, positive)]
+        """Shows the mask that a click would give, of a new object where none is worked on."""
+        thing, points = self.object_id, [*self.points(), (x, y, positive)]
+        if thing is not None:
             self._tried(lambda: self.desk.preview(thing, self.frame, points))
+        elif positive and self.clip_row is not None:
+            self._tried(lambda: self.desk.preview_new(self.clip, self.frame, points))
 
     def end_preview(self) -> None:
         """Shows it no more."""
@@ -192,20 +194,16 @@ class View(Look):
 
     def mark_absent(self) -> None:
         """A person's word: the object is not to be seen in the range, or on this frame."""
-        thing = self.object_id
-        if thing is not None:
-            self.do(lambda project: edits.mark_absent(project, thing, self._chosen()))
+        self._with_object(lambda project, thing: edits.mark_absent(project, thing, self._chosen()))
 
     def delete(self) -> None:
         """The object's masks in the range (or on this frame) go."""
-        thing = self.object_id
-        if thing is not None:
-            self.do(lambda project: edits.delete_masks(project, thing, self._chosen()))
+        self._with_object(lambda project, thing: edits.delete_masks(project, thing, self._chosen()))
 
     def copy_to_next(self) -> None:
         """Copies the mask of this frame to the next one, which is looked at then."""
-        thing, frame = self.object_id, self.frame
-        if thing is not None and self.do(lambda project: edits.copy_mask(project, thing, frame, frame + 1)):
+        frame = self.frame
+        if self._with_object(lambda project, thing: edits.copy_mask(project, thing, frame, frame + 1)):
             self.look_at(frame + 1)
 
     def lock_all(self, thing: int, locked: bool) -> None:
@@ -303,6 +301,14 @@ class View(Look):
             self.refused.emit(str(error))
             return False
         return True
+
+    def _with_object(self, make: Callable[[Project, int], Edit]) -> bool:
+        """An edit of the object that is worked on; whether it was done."""
+        thing = self.object_id
+        if thing is None:
+            self.refused.emit(self.tr("Choose an object first."))
+            return False
+        return self.do(lambda project: make(project, thing))
 
     def _prompt(self, thing: int, points: Iterable[Point]) -> None:
         row = self._prompt_here()

@@ -19,6 +19,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import (
     QApplication,
+    QDialog,
     QMenu,
     QMessageBox,
     QSizePolicy,
@@ -564,7 +565,12 @@ class MainWindow(ShowingWindow):
         folder = store.path.with_name(f"{store.path.stem} labels")
         dialog = ExportDialog(self.view.project, folder, self, clip=self.view.clip)
         dialog.accepted.connect(lambda: self.export(dialog.wish()))
+        self.show_dialog(dialog)
+
+    def show_dialog(self, dialog: QDialog) -> None:
+        """Opens a dialog over the window; when it is closed the window has the keys again, whoever manages windows."""
         dialog.finished.connect(dialog.deleteLater)
+        dialog.finished.connect(self.activateWindow)
         dialog.open()
 
     def export(self, wish: Wish) -> None:
@@ -585,8 +591,7 @@ class MainWindow(ShowingWindow):
 
     def _tell_keys(self) -> None:
         dialog = KeysDialog([(deed_named(name), act) for name, act in self.acts.items()], self)
-        dialog.finished.connect(dialog.deleteLater)
-        dialog.open()
+        self.show_dialog(dialog)
 
     def _about(self) -> None:
         from decaf_gui import __version__
@@ -599,8 +604,7 @@ class MainWindow(ShowingWindow):
                 "frozen multimodal LLM, turned into prompts for SAM2.<br><br>Licence: Apache-2.0"
             ).format(__version__)
         )
-        box.finished.connect(box.deleteLater)
-        box.open()
+        self.show_dialog(box)
 
     def _copy_diagnostics(self) -> None:
         QGuiApplication.clipboard().setText(diagnostics(self.models, self.banner.detail))

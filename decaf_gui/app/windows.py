@@ -107,6 +107,8 @@ class Windows(QObject):
         dialog = SettingsDialog(shown, self.window, self._downloads)
         dialog.chosen.connect(self._prefer)
         dialog.finished.connect(dialog.deleteLater)
+        if self.window is not None:
+            dialog.finished.connect(self.window.activateWindow)
         dialog.show_page({"help": dialog.help}.get(page, dialog.models))
         dialog.open()
 

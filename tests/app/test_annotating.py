@@ -187,9 +187,11 @@ def test_cancelling_a_proposal_shows_and_keeps_what_it_found(annotator, qtbot):
     qtbot.waitUntil(lambda: not window.work_bar.bar.isVisible())
 
 
-def test_a_preview_shows_a_mask_and_stores_nothing(annotator, qtbot):
+@pytest.mark.parametrize("of", ["an object", "nothing"])
+def test_a_preview_shows_a_mask_and_stores_nothing(annotator, qtbot, of):
     who, view = annotator, annotator.window.view
-    who.press(Key.Key_N, Shift)
+    if of == "an object":
+        who.press(Key.Key_N, Shift)
     before = view.project
     canvas = annotator.window.canvas
 

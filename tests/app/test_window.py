@@ -9,6 +9,7 @@ import sys
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, QRectF, Qt
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QDialogButtonBox, QMessageBox
 
 from decaf_gui.app.actions import DEEDS, PRESETS, conflicts
@@ -390,3 +391,58 @@ def test_no_target_is_a_result(window, qtbot):
     assert not window.view.project.need(ExpressionRow, 1).no_target, "an accepted object is a target"
     qtbot.keyClick(window.canvas, Key.Key_X, Qt.KeyboardModifier.ShiftModifier)
     assert "reject them before" in window.banner.text.text()
+
+
+def test_what_failed_can_be_tried_again_and_reported(window, qtbot, engine, shapes, monkeypatch):
+    decode = engine.decode
+    monkeypatch.setattr(engine, "decode", lambda *_: (_ for _ in ()).throw(RuntimeError("the model fell over")))
+    window.view.pick(("object", 1))
+    window.view.look_at(10)
+    window.view.click(*middle(shapes, 0, 10), True)
+    qtbot.waitUntil(lambda: "the model fell over" in window.banner.text.text(), timeout=LONG)
+    assert window.banner.offer.isVisible()
+    qtbot.mouseClick(window.banner.copy, Qt.MouseButton.LeftButton)
+    told = QGuiApplication.clipboard().text()
+    assert "RuntimeError: the model fell over" in told
+    assert "Traceback" in told
+    assert "demo MLLM + demo SAM2 on cpu" in told
+    monkeypatch.setattr(engine, "decode", decode)
+    qtbot.mouseClick(window.banner.offer, Qt.MouseButton.LeftButton)
+    assert not window.banner.isVisible()
+    rest(window, qtbot)
+    assert window.view.project.find(PromptRow, 1, 10) is not None
+    assert len(window.view.project.masks(1)) == 30
+
+
+def test_without_an_object_keys_say_what_to_do(window, qtbot):
+    for key in (Key.Key_O, Key.Key_Delete, Key.Key_L, Key.Key_F):
+        window.view.pick(None)
+        window.banner.hide()
+        press(window, qtbot, key)
+        assert "Choose an object" in window.banner.text.text()
+        assert window.banner.isVisible()
+
+
+def test_panels_go_and_come_back(window, qtbot):
+    press(window, qtbot, Key.Key_F11)
+    assert not any(panel.isVisible() for panel in window.panels)
+    press(window, qtbot, Key.Key_F11)
+    assert all(panel.isVisible() for panel in window.panels)
+
+
+def test_attention_maps_are_gone_through(window, qtbot):
+    propose(window, qtbot)
+    names = window.view.attention_names()
+    assert names[0] == "fused"
+    assert len(names) > 3, "the parts are not shown"
+    press(window, qtbot, Key.Key_T)
+    assert window.view.attention == "fused"
+    assert window.canvas.scene.attention is not None
+    seen = []
+    for _ in names:
+        qtbot.keyClick(window.canvas, Key.Key_T, Qt.KeyboardModifier.ShiftModifier)
+        seen.append(window.view.attention)
+    assert sorted(seen) == sorted(names)
+    qtbot.waitUntil(lambda: window.strip.maps.currentData() == window.view.attention)
+    press(window, qtbot, Key.Key_T)
+    assert window.canvas.scene.attention is None

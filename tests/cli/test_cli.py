@@ -79,3 +79,46 @@ def test_version_is_printed():
     from decaf_gui import __version__
 
     assert __version__ in run("--version").stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        (["clip.mp4"], ["open", "clip.mp4"]),
+        (["--debug", "work.decaf", "--device", "cpu"], ["--debug", "open", "work.decaf", "--device", "cpu"]),
+        (["./folder"], ["open", "./folder"]),
+        (["demo"], ["demo"]),
+        (["models", "list"], ["models", "list"]),
+        (["prpose", "x.mp4"], ["prpose", "x.mp4"]),
+        (["--version"], ["--version"]),
+        ([], []),
+    ],
+)
+def test_a_bare_path_is_opened(words, wanted):
+    from decaf_gui.cli import with_command
+
+    assert with_command(words) == wanted
+
+
+def test_a_folder_that_is_called_as_no_command_is_opened(tmp_path, monkeypatch):
+    from decaf_gui.cli import with_command
+
+    (tmp_path / "clips").mkdir()
+    (tmp_path / "demo").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert with_command(["clips"]) == ["open", "clips"]
+    assert with_command(["demo"]) == ["demo"], "a command goes before a folder of its name"
+
+
+@pytest.mark.parametrize("platform", ["", "offscreen"])
+def test_the_demo_runs_without_a_window_where_nobody_would_see_one(platform, tmp_path):
+    import os
+
+    env = {k: v for k, v in os.environ.items() if k not in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")}
+    env |= {"QT_QPA_PLATFORM": platform} if platform else {}
+    command = [sys.executable, "-m", "decaf_gui.cli", "demo", "--frames", "4", "--out", str(tmp_path / "demo")]
+    done = subprocess.run(command, capture_output=True, text=True, env=env, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "No window can be shown here" in done.stderr
+    assert "Running without one" in done.stderr
+    assert (tmp_path / "demo/davis").is_dir()

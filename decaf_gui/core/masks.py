@@ -90,6 +90,19 @@ class Rle:
         inside[1::2] = True
         return np.repeat(inside, runs).reshape(width, height).T
 
+    def part(self, box: tuple[int, int, int, int]) -> NDArray[np.bool_]:
+        """The pixels of a box (x, y, width, height) inside of the frame: bool (height, width).
+
+        Only the box's columns are unpacked. Raises BadInput when the runs do not fill the size.
+        """
+        x, y, width, height = box
+        first, last = x * self.size[0], (x + width) * self.size[0]
+        ends = np.clip(np.cumsum(_checked_runs(self.counts, self.size)), first, last)
+        runs = ends - np.concatenate([[first], ends[:-1]])
+        inside = np.zeros(runs.size, bool)
+        inside[1::2] = True
+        return np.repeat(inside, runs).reshape(width, self.size[0]).T[y : y + height]
+
     @property
     def area(self) -> int:
         """Pixels."""

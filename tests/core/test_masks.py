@@ -154,3 +154,16 @@ def test_replacing_restricting_and_pickling_leave_the_original_alone(a: dict[int
 def test_a_union_of_nothing_is_refused() -> None:
     with pytest.raises(BadInput):
         union([])
+
+
+@given(
+    shape=st.tuples(st.integers(1, 12), st.integers(1, 12)),
+    seed=st.integers(0, 10**6),
+    corners=st.tuples(*(st.floats(0, 1) for _ in range(4))),
+)
+def test_a_part_is_cut_out_of_the_whole(shape, seed, corners):
+    mask = np.random.default_rng(seed).random(shape) > 0.5
+    height, width = shape
+    xs, ys = sorted(round(c * width) for c in corners[:2]), sorted(round(c * height) for c in corners[2:])
+    box = (xs[0], ys[0], xs[1] - xs[0], ys[1] - ys[0])
+    assert np.array_equal(Rle.encode(mask).part(box), mask[ys[0] : ys[1], xs[0] : xs[1]])

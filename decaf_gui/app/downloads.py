@@ -9,7 +9,6 @@ from functools import partial
 from PySide6.QtCore import QCoreApplication, QObject, QThread, Signal, Slot
 
 from decaf_gui.core.errors import DecafError
-from decaf_gui.pipeline.fetching import broken_off
 from decaf_gui.pipeline.models import ModelCard, download, locate
 
 log = logging.getLogger(__name__)
@@ -37,8 +36,7 @@ class _Fetching(QThread):
             self.error = f"{self._card.id} could not be downloaded: {error or type(error).__name__}."
 
     def _fetch(self) -> None:
-        broken_off.set(self.isInterruptionRequested)
-        with closing(download(self._card)) as stages:  # type: ignore[type-var]
+        with closing(download(self._card, self.isInterruptionRequested)) as stages:  # type: ignore[type-var]
             for stage in stages:
                 self.told.emit(stage.done, stage.total)
                 if self.isInterruptionRequested():

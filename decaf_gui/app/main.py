@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from decaf_gui.app.display import check_display
 from decaf_gui.app.preferences import load_preferences
 from decaf_gui.app.projects import demo_project, open_project
-from decaf_gui.core.errors import DecafError
+from decaf_gui.pipeline.engine import check_device_name
 from decaf_gui.pipeline.models import card_of
 
 
@@ -24,16 +22,11 @@ def open_window(
     DecafError when no window can be shown; then nothing is made.
     """
     preferences, notice = load_preferences()
-    given: dict[str, Any] = {name: value for name, value in chosen.items() if value is not None}
-    preferences = replace(preferences, **given)
-    for kind, model in (("mllm", preferences.mllm), ("sam", preferences.sam)):
-        try:
-            card_of(kind, model)
-        except DecafError:
-            if kind in given:
-                raise
-            notice = f"{model} is gone: the demo models are used."
-            preferences = replace(preferences, mllm="demo", sam="demo")
+    given = {name: value for name, value in chosen.items() if value is not None}
+    for kind in ("mllm", "sam"):
+        if kind in given:
+            card_of(kind, given[kind])
+    check_device_name(given.get("device", "auto"))
     check_display()
     from PySide6.QtWidgets import QApplication
 
@@ -46,7 +39,7 @@ def open_window(
     application.setApplicationName("DecAF GUI")
     install_translations(application)
     application.setDesktopFileName("decaf-gui")
-    windows = Windows(application, preferences)
+    windows = Windows(application, preferences, given=given)
     if store is None:
         windows.start(notice)
     else:

@@ -50,6 +50,7 @@ from decaf_gui.core.project.planning import Direction, Span
 from decaf_gui.core.project.rows import ClipRow, ExpressionRow, ObjectRow
 from decaf_gui.core.project.store import SUFFIX
 from decaf_gui.formats.base import Written
+from decaf_gui.pipeline.models import locate
 
 
 class MainWindow(ShowingWindow):
@@ -315,7 +316,11 @@ class MainWindow(ShowingWindow):
             QDesktopServices.openUrl(QUrl.fromLocalFile(str(event.path.parent)))
 
     def _on_failed(self, event: Failed, work: Work) -> None:
-        offer = (self.tr("Try again"), partial(self._again, work.again)) if event.retry and work.again else None
+        offer: tuple[str, Callable[[], object]] | None = None
+        if event.retry and work.again is not None:
+            offer = (self.tr("Try again"), partial(self._again, work.again))
+        elif any(locate(card) is None for card in self.cards):
+            offer = (self.tr("Models..."), partial(self.settings_wanted.emit, "models"))
         self.banner.tell(event.what, offer, detail=event.detail)
 
     def _again(self, deed: Callable[[], object]) -> None:

@@ -30,7 +30,7 @@ from decaf_gui.app.window_layout import WindowLayout
 from decaf_gui.core.errors import DecafError
 from decaf_gui.core.project.planning import Span
 from decaf_gui.core.project.rows import ClipRow, ExpressionRow
-from decaf_gui.pipeline.models import card_of
+from decaf_gui.pipeline.models import ModelCard, card_of
 
 
 class ShowingWindow(WindowLayout):
@@ -86,9 +86,14 @@ class ShowingWindow(WindowLayout):
 
     # --- models, frame, masks --------------------------------------------------------------------------------
 
+    @property
+    def cards(self) -> list[ModelCard]:
+        """The models in use."""
+        return [card_of("mllm", self.preferences.mllm), card_of("sam", self.preferences.sam)]
+
     def _show_models(self) -> None:
         """The chip: which models, where; the demo models are marked as such."""
-        cards = [card_of("mllm", self.preferences.mllm), card_of("sam", self.preferences.sam)]
+        cards = self.cards
         notes = " ".join(dict.fromkeys(card.note for card in cards if card.note))
         device = self._device or self.preferences.device
         names = " + ".join(card.title for card in cards)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QApplication, QWidget
@@ -43,9 +44,14 @@ class Windows(QObject):
         preferences: Preferences,
         make: MakeWorker = make_worker,
         demo: Path | None = None,
+        given: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(application)
         self._application, self._make, self._demo = application, make, demo
+        self._given: dict[str, Any] = dict(given or {})
+        """Preferences for this time, which are not kept."""
+        self._here: dict[str, Any] = {}
+        """Those of the present window: the demo has its own models."""
         self.preferences = preferences
         self._downloads = Downloads(self)
         self.recent: Recent = load_recent()
@@ -83,7 +89,8 @@ class Windows(QObject):
     def show_project(self, store: Store, *, demo: bool = False) -> MainWindow:
         """Shows an open project; it is closed with its window, or here when there can be none."""
         worker: Worker | None = None
-        preferences = replace(self.preferences, mllm="demo", sam="demo") if demo else self.preferences
+        here = self._given | ({"mllm": "demo", "sam": "demo"} if demo else {})
+        preferences = replace(self.preferences, **here)
         try:
             worker = self._make(preferences)
             window = MainWindow(View(Desk(store, worker)), preferences, self.recent)
@@ -98,13 +105,13 @@ class Windows(QObject):
         window.asked.connect(self._remember_expression)
         self.recent = self.recent.with_project(store.path)
         save_recent(self.recent)
+        self._here = here
         self._show(window)
         return window
 
     def settings(self, page: str = "") -> None:
         """The settings dialog over the present window, at a page ("models", "help") or the first one."""
-        shown = self.window.preferences if isinstance(self.window, MainWindow) else self.preferences
-        dialog = SettingsDialog(shown, self.window, self._downloads)
+        dialog = SettingsDialog(self.preferences, self.window, self._downloads)
         dialog.chosen.connect(self._prefer)
         dialog.finished.connect(dialog.deleteLater)
         if self.window is not None:
@@ -113,13 +120,16 @@ class Windows(QObject):
         dialog.open()
 
     def _prefer(self, preferences: Preferences) -> None:
-        """Other preferences: kept, and in force at once."""
+        """Other preferences: kept, and in force at once, before what was given for this time."""
+        changed = {name for name in self._here if getattr(preferences, name) != getattr(self.preferences, name)}
+        self._given = {name: value for name, value in self._given.items() if name not in changed}
+        self._here = {name: value for name, value in self._here.items() if name not in changed}
         self.preferences = preferences
         self._apply_theme()
         try:
             save_preferences(preferences)
             if isinstance(self.window, MainWindow):
-                self.window.apply(preferences)
+                self.window.apply(replace(preferences, **self._here))
         except DecafError as error:
             self._tell(str(error))
 

@@ -11,7 +11,6 @@ import shutil
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from contextvars import ContextVar
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from multiprocessing.connection import Connection
@@ -25,11 +24,7 @@ SPARE_BYTES = 1 << 30
 """Room that must stay on the disk."""
 STOP_SECONDS = 10.0
 LOOK_SECONDS = 0.1
-broken_off: ContextVar[Callable[[], bool]] = ContextVar("broken_off", default=lambda: False)
-"""Asked while `fetch` waits for the network; once it says so, the download ends as if it had been closed.
-
-A thread that waits inside of a generator cannot close it, and no other thread may.
-"""
+"""How often it is asked whether to stop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +41,18 @@ class Wanted:
         return sum(size for _, size in self.sizes)
 
 
-def fetch(repo: str, patterns: Sequence[str], revision: str | None = None) -> Iterator[Stage]:
+def never() -> bool:
+    """Nobody wants to stop."""
+    return False
+
+
+def fetch(
+    repo: str, patterns: Sequence[str], revision: str | None = None, stop: Callable[[], bool] = never
+) -> Iterator[Stage]:
     """Downloads the files of `repo` that match `patterns` into the hub's cache; yields bytes done of the total.
 
-    Closing it ends the download; complete files stay, the file in work is removed. Raises DecafError in one line.
+    Closing it ends the download; complete files stay, the file in work is removed. A thread that waits inside of it
+    cannot close it: once `stop` says so, it ends in the same way. Raises DecafError in one line.
     """
     from huggingface_hub import is_offline_mode
 
@@ -62,7 +65,7 @@ def fetch(repo: str, patterns: Sequence[str], revision: str | None = None) -> It
     process.start()
     theirs.close()
     try:
-        yield from _stages(ours, repo)
+        yield from _stages(ours, repo, stop)
     finally:
         process.terminate()
         process.join(STOP_SECONDS)
@@ -72,11 +75,11 @@ def fetch(repo: str, patterns: Sequence[str], revision: str | None = None) -> It
         ours.close()
 
 
-def _stages(messages: Connection, repo: str) -> Iterator[Stage]:
+def _stages(messages: Connection, repo: str, stop: Callable[[], bool]) -> Iterator[Stage]:
     """The child's messages as events: (done, total), an error's text, or None at the end."""
     while True:
         try:
-            message = _awaited(messages)
+            message = _awaited(messages, stop)
         except (EOFError, OSError):
             raise DecafError(f"{repo} could not be downloaded: the downloading process ended early.") from None
         if message is None:
@@ -87,9 +90,8 @@ def _stages(messages: Connection, repo: str) -> Iterator[Stage]:
         yield Stage("download", done, total, repo)
 
 
-def _awaited(messages: Connection) -> Any:
+def _awaited(messages: Connection, stop: Callable[[], bool]) -> Any:
     """The next message; None, the end, once the download is broken off."""
-    stop = broken_off.get()
     while not messages.poll(LOOK_SECONDS):
         if stop():
             return None

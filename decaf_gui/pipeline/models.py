@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -120,8 +120,10 @@ def source_of(card: ModelCard) -> Path:
     raise BadInput(f"{card.source} is missing or holds no complete model.")
 
 
-def download(card: ModelCard) -> Iterator[Stage]:
+def download(card: ModelCard, stop: Callable[[], bool] | None = None) -> Iterator[Stage]:
     """Fetches a model into the hub's cache; yields bytes done of the total. Closing it stops the download.
+
+    So does `stop` once it says so, also while this waits for the network.
 
     Raises DecafError in one line: offline mode, no room on the disk, network failures.
     """
@@ -129,10 +131,10 @@ def download(card: ModelCard) -> Iterator[Stage]:
         return
     if not card.hub:
         raise BadInput(f"{card.source} is a place on this machine, nothing to download; it holds no complete model.")
-    from decaf_gui.pipeline.fetching import fetch
+    from decaf_gui.pipeline.fetching import fetch, never
 
     files = (HUB_FILES[card.source],) if card.kind == "sam" else MLLM_FILES
-    yield from fetch(card.source, files, card.revision)
+    yield from fetch(card.source, files, card.revision, stop or never)
 
 
 def revision_of(path: Path) -> str | None:

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent, QGuiApplication
 from PySide6.QtWidgets import QPushButton
 
-from decaf_gui.app.preferences import Preferences, load_preferences
+from decaf_gui.app.desk import Desk
+from decaf_gui.app.preferences import Preferences, load_preferences, save_preferences
 from decaf_gui.app.projects import DEMO, demo_project, open_project
 from decaf_gui.app.recent import Recent, load_recent, recent_path, save_recent
 from decaf_gui.app.settings_dialog import SettingsDialog
 from decaf_gui.app.start import StartPage
+from decaf_gui.app.tools import EngineChoice
+from decaf_gui.app.view import View
 from decaf_gui.app.window import MainWindow
+from decaf_gui.app.windows import Windows
+from decaf_gui.app.worker import Worker
 from decaf_gui.core.project.rows import ClipRow, ExpressionRow
 from decaf_gui.core.project.store import Store
 
@@ -197,3 +203,40 @@ def test_a_broken_settings_file_is_told_once(name, monkeypatch, tmp_path):
     preferences, notice = load_preferences()
     assert preferences == Preferences()
     assert "settings" in notice.lower()
+
+
+def test_what_was_given_for_this_time_is_not_kept(qapp, engine, path, qtbot, monkeypatch):
+    save_preferences(Preferences(mllm="Qwen/Qwen2-VL-2B-Instruct", theme="dark"))
+    saved, _ = load_preferences()
+    made = Windows(qapp, saved, lambda _: Worker(make=lambda _: engine), given={"mllm": "demo", "device": "cpu"})
+    look = (qapp.palette(), qapp.styleSheet())
+    try:
+        made.open([path])
+        assert (made.window.preferences.mllm, made.window.preferences.device) == ("demo", "cpu")
+        made._prefer(replace(saved, mask_opacity=0.3))
+        assert load_preferences()[0] == replace(saved, mask_opacity=0.3)
+        assert (made.window.preferences.mllm, made.window.preferences.mask_opacity) == ("demo", 0.3)
+        made._prefer(replace(made.preferences, mllm="Qwen/Qwen2-VL-7B-Instruct"))
+        assert made.window.preferences.mllm == "Qwen/Qwen2-VL-7B-Instruct", "what a person chooses goes before"
+        assert made.window.preferences.device == "cpu"
+    finally:
+        made.close()
+        made.window.deleteLater()
+        made.deleteLater()
+        qapp.setPalette(look[0])
+        qapp.setStyleSheet(look[1])
+
+
+def test_a_model_that_is_not_here_is_told_with_a_way_to_get_it(path, qtbot):
+    view = View(Desk(Store.open(path), Worker(EngineChoice(mllm="Qwen/Qwen2-VL-2B-Instruct"))))
+    window = MainWindow(view, Preferences(mllm="Qwen/Qwen2-VL-2B-Instruct"))
+    qtbot.addWidget(window)
+    wanted = []
+    window.settings_wanted.connect(wanted.append)
+    window.show()
+    view.propose("the dog")
+    qtbot.waitUntil(lambda: "is not on this machine" in window.banner.text.text(), timeout=LONG)
+    assert window.banner.offer.text() == "Models..."
+    window.banner.offer.click()
+    assert wanted == ["models"]
+    window.close()

@@ -1487,6 +1487,10 @@
         <translation>Erneut versuchen</translation>
     </message>
     <message>
+        <source>Models...</source>
+        <translation>Modelle...</translation>
+    </message>
+    <message>
         <source>Choose an object first.</source>
         <translation>Wählen Sie zuerst ein Objekt.</translation>
     </message>

@@ -290,6 +290,8 @@ class MainWindow(ShowingWindow):
 
     def apply(self, preferences: Preferences) -> None:
         """Keys, look and models as they are wanted from now on."""
+        if preferences.device != self.preferences.device:
+            self._device = ""  # known again when the models are there
         self.preferences = preferences
         for deed in DEEDS:
             action, keys = self.acts[deed.name], preferences.keys_of(deed)
@@ -302,7 +304,6 @@ class MainWindow(ShowingWindow):
         self.strip.show_mode(self.view.mode, preferences.mask_opacity)
         self.view.desk.use(preferences.engine_choice())
         self.expressions.show_history(self.recent.expressions)
-        self._device = ""
         self._show_models()
         self._show_lanes_soon()
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from decaf_gui.app.actions import DEEDS, conflicts, deed_named
+from decaf_gui.app.actions import DEEDS, PRESETS, conflicts, deed_named
 from decaf_gui.app.preferences import (
     PREFERENCES,
     WORDS,
@@ -167,8 +167,11 @@ def test_the_help_names_everything():
     text = settings_markdown()
     for name in (*setting_names(), *(card.id for card in CARDS)):
         assert f"`{name}`" in text
+    keys = keys_markdown()
     for deed in DEEDS:
-        assert f"| {deed.text} |" in text
+        for preset in PRESETS:
+            assert all(f"`{key}`" in keys for key in deed.keys_of(preset))
+        assert f"| {deed.text} |" in keys
 
 
 def test_preferences_and_help_need_neither_qt_nor_torch():

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from decaf_gui.app.actions import DEEDS, PRESETS, conflicts, deed_named
+from decaf_gui.app.actions import DEEDS, conflicts, deed_named
+from decaf_gui.app.actions import PRESETS as KEY_PRESETS
 from decaf_gui.app.preferences import (
     PREFERENCES,
     WORDS,
@@ -169,7 +170,7 @@ def test_the_help_names_everything():
         assert f"`{name}`" in text
     keys = keys_markdown()
     for deed in DEEDS:
-        for preset in PRESETS:
+        for preset in KEY_PRESETS:
             assert all(f"`{key}`" in keys for key in deed.keys_of(preset))
         assert f"| {deed.text} |" in keys
 

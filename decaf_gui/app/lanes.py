@@ -18,9 +18,11 @@ from decaf_gui.core.project.edits import tracklet_masks
 from decaf_gui.core.project.planning import Span
 from decaf_gui.core.project.rows import (
     MarkRow,
+    MaskRow,
     ObjectRow,
     Project,
     PromptRow,
+    ProvenanceRow,
     TrackletRow,
     VerdictRow,
 )
@@ -55,6 +57,8 @@ class Lane:
     locked: tuple[Span, ...] = ()
     reviewed: tuple[Span, ...] = ()
     changed: frozenset[int] = frozenset()
+    drawn: frozenset[int] = frozenset()
+    """Frames whose masks a person has drawn."""
     doubts: Mapping[int, Doubt] = field(default_factory=dict)
 
     @property
@@ -87,11 +91,21 @@ def object_lane(
         object_colour(object_id, row.colour, colours),
         stretches=stretches(masks, pending),
         prompts=frozenset(project.of_object(PromptRow, object_id)),
+        drawn=_drawn(project, object_id),
         locked=spans(mark.frame for mark in marks if mark.locked),
         reviewed=spans(mark.frame for mark in marks if mark.reviewed),
         changed=frozenset(changed),
         doubts=doubts or {},
     )
+
+
+def _drawn(project: Project, object_id: int) -> frozenset[int]:
+    by_hand = {row.id for row in project.rows(ProvenanceRow).values() if row.origin == "drawn"}
+    if not by_hand:
+        return frozenset()
+    rows = project.of_object(MaskRow, object_id).items()
+    marks = project.of_object(MarkRow, object_id)
+    return frozenset(f for f, row in rows if row.provenance in by_hand and not (f in marks and marks[f].absent))
 
 
 def candidate_lanes(

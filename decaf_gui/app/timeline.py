@@ -209,10 +209,12 @@ class Timeline(QAbstractScrollArea):
         for span in spans(lane.changed):
             self._draw_changed(painter, span, top + 3)
         if lane.kind == "object":
+            painter.setPen(QPen(QColor(0, 0, 0), 1))
+            painter.setBrush(PROMPT)
             for frame in lane.prompts:
-                painter.setPen(QPen(QColor(0, 0, 0), 1))
-                painter.setBrush(PROMPT)
                 painter.drawEllipse(QPointF(self._x(frame) + self._step / 2, top + LANE / 2), 3.5, 3.5)
+            for frame in lane.drawn:
+                painter.drawRect(QRectF(self._x(frame) + self._step / 2 - 3, top + LANE / 2 - 3, 6, 6))
 
     def _draw_stretch(self, painter: QPainter, lane: Lane, stretch: Stretch, top: float) -> None:
         """Present: a bar. Absent: a thin line. Pending: hatched. Ghosts are thin and grey."""
@@ -417,6 +419,7 @@ class Timeline(QAbstractScrollArea):
             doubt = lane.doubts.get(frame)
             words.insert(0, lane.name)
             words += ["prompted"] if frame in lane.prompts else []
+            words += ["drawn"] if frame in lane.drawn else []
             words += ["locked"] if any(frame in span for span in lane.locked) else []
             words += ["changed by the last correction"] if frame in lane.changed else []
             if doubt is not None and doubt.total >= DOUBTFUL:

@@ -83,6 +83,15 @@ def test_an_objects_lane_says_what_is_known_of_it(project):
     assert lane.reviewed == (Span(5, 5),)
     assert lane.changed == {5, 6}
     assert set(lane.doubts) == {1, 2, 5, 6}
+    stroke = {3: edits.NewMask(mask(4))}
+    by_hand = after(
+        project,
+        lambda p: edits.replace_masks(p, 2, stroke, "drawn", "{}"),
+        lambda p: edits.mark_absent(p, 2, [4]),
+    )
+    assert lane.drawn == {1, 2, 5}
+    assert object_lane(by_hand, 2).drawn == {1, 2, 3, 5}, "absent is a mark of its own"
+    assert not object_lane(by_hand, 1).drawn, "a proposal is not drawn"
     assert object_lane(project, 2).doubts == {}
 
 

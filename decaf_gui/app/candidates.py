@@ -212,7 +212,7 @@ class Line(QStyledItemDelegate):
             painter.setFont(font)
             painter.setPen(palette.color(role))
             room = QRectF(left, box.y() + top, right - left - 6, 18)
-            short = QFontMetricsF(font).elidedText(text, Qt.TextElideMode.ElideRight, room.width())
+            short = QFontMetricsF(font).elidedText(text, Qt.TextElideMode.ElideMiddle, room.width())
             painter.drawText(room, int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter), short)
 
     def _score(self, painter: QPainter, entry: Entry, box: QRectF, palette: QPalette) -> None:

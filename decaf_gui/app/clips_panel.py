@@ -115,7 +115,7 @@ def _list() -> QListWidget:
     made.setFocusPolicy(Qt.FocusPolicy.NoFocus)
     made.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
     made.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-    made.setTextElideMode(Qt.TextElideMode.ElideRight)
+    made.setTextElideMode(Qt.TextElideMode.ElideMiddle)
     made.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
     made.setSpacing(2)
     return made

@@ -333,7 +333,7 @@ class Timeline(QAbstractScrollArea):
         self, painter: QPainter, box: QRectF, text: str, *, colour: QColor | None = None, centre: bool = False
     ) -> None:
         painter.setPen(colour or self.palette().color(QPalette.ColorRole.PlaceholderText))
-        short = QFontMetricsF(painter.font()).elidedText(text, Qt.TextElideMode.ElideRight, box.width())
+        short = QFontMetricsF(painter.font()).elidedText(text, Qt.TextElideMode.ElideMiddle, box.width())
         side = Qt.AlignmentFlag.AlignHCenter if centre else Qt.AlignmentFlag.AlignLeft
         painter.drawText(box, int(side | Qt.AlignmentFlag.AlignVCenter), short)
 

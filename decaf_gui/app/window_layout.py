@@ -21,6 +21,8 @@ DOUBT_PAUSE = 400
 """Milliseconds without a change before doubt is worked out again: it looks at every mask."""
 LANE_PAUSE = 60
 """Milliseconds between two updates of lists and timeline at least."""
+CLIPS_PAUSE = 250
+"""Milliseconds for which pictures of clips are gathered before the list is shown anew."""
 MEMORY_PAUSE = 2000
 """Milliseconds between two looks at the memory in use."""
 
@@ -62,6 +64,7 @@ class WindowLayout(QMainWindow):
         self.statusBar().addPermanentWidget(self.memory)
         self.doubt_timer = QTimer(self, singleShot=True, interval=DOUBT_PAUSE)
         self.lane_timer = QTimer(self, singleShot=True, interval=LANE_PAUSE)
+        self.clips_timer = QTimer(self, singleShot=True, interval=CLIPS_PAUSE)
         self.memory_timer = QTimer(self, interval=MEMORY_PAUSE)
 
     def _restore(self) -> None:

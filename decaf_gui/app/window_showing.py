@@ -66,6 +66,8 @@ class ShowingWindow(WindowLayout):
         self.reader.failed.connect(lambda _path, text: self.banner.tell(text))
         self.thumbnails.ready.connect(self._show_lanes_soon)
         self.thumbnails.ready.connect(self.timeline.viewport().update)
+        self.thumbnails.ready.connect(self._show_clips_soon)
+        self.clips_timer.timeout.connect(self._show_clips)
         self.doubter.ready.connect(self._on_doubts)
         self.news.working.connect(self.work_bar.tell)
         self.news.rested.connect(self.work_bar.rest)
@@ -79,7 +81,7 @@ class ShowingWindow(WindowLayout):
     def stop_showing(self) -> None:
         """Ends timers and threads."""
         self.playback.stop()
-        for timer in (self.doubt_timer, self.lane_timer, self.memory_timer):
+        for timer in (self.doubt_timer, self.lane_timer, self.clips_timer, self.memory_timer):
             timer.stop()
         for thread in (self.reader, self.thumbnails, self.doubter):
             thread.stop()
@@ -221,6 +223,10 @@ class ShowingWindow(WindowLayout):
     def _show_receipt(self) -> None:
         receipt = self.view.receipt
         self.receipts.show_receipt("" if receipt is None else str(receipt), self.view.changed_spans())
+
+    def _show_clips_soon(self) -> None:
+        if not self.clips_timer.isActive():
+            self.clips_timer.start()
 
     def _show_clips(self) -> None:
         lines = []

@@ -446,3 +446,14 @@ def test_attention_maps_are_gone_through(window, qtbot):
     qtbot.waitUntil(lambda: window.strip.maps.currentData() == window.view.attention)
     press(window, qtbot, Key.Key_T)
     assert window.canvas.scene.attention is None
+
+
+def test_long_texts_do_not_make_the_window_wide(window, qtbot):
+    least = window.minimumSizeHint().width()
+    words = "the man with the extremely long description who walks behind the two children " * 4
+    window.view.do(lambda project: edits.add_expression(project, 1, words))
+    window.view.do(lambda project: edits.rename(project, 1, words))
+    window.view.ask(1)
+    window.banner.tell(f"/no/{'x' * 300}/clip.mp4 is not there.")
+    qtbot.waitUntil(lambda: window.candidates.model.entries[0].name == words.strip())
+    assert window.minimumSizeHint().width() <= max(least, 1280)

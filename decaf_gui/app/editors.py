@@ -1,4 +1,4 @@
-"""Fields for typed rows: a spin box, a check box or a combo for each kind of setting, all used in the same way."""
+"""Fields for typed rows: a spin box, a check box, a combo or a line for each kind, all used in the same way."""
 
 from __future__ import annotations
 
@@ -48,6 +48,16 @@ def _combo(row: SettingRow) -> Editor:
     return Editor(box, box.currentText, box.setCurrentText, box.currentIndexChanged)
 
 
+def _text(row: SettingRow) -> Editor:
+    """Words of one's own, or one of some names."""
+    box = QComboBox()
+    box.setEditable(True)
+    box.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
+    box.setCompleter(None)  # type: ignore[arg-type]  # it would put a name in place of words that begin like it
+    box.addItems(row.choices)
+    return Editor(box, box.currentText, box.setEditText, box.editTextChanged)
+
+
 def _whole(row: SettingRow) -> Editor:
     """A setting that may be left open has one more step below its range, which says what happens then."""
     box = QSpinBox()
@@ -86,6 +96,7 @@ def _bytes(_: SettingRow) -> Editor:
 MAKERS: Mapping[str, Callable[[SettingRow], Editor]] = {
     "bool": _check,
     "choice": _combo,
+    "text": _text,
     "int": _whole,
     "float": _real,
 }

@@ -31,6 +31,8 @@ WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "float32": "float32 (exact, twice the memory)",
             "bfloat16": "bfloat16 (as released)",
             "float16": "float16 (older GPUs)",
+            "8bit": "8 bits (half the memory; needs bitsandbytes)",
+            "4bit": "4 bits (a quarter; needs bitsandbytes)",
         },
         "preset": {
             "paper": "The released code, which made the published tables",

@@ -65,10 +65,11 @@ def fuse_maps(raw: Mapping[str, Maps], frames: int, per_token: int, settings: Gr
 
 
 def _contrasted(raw: Mapping[str, Maps], name: str, kernel: int, settings: GroundingSettings) -> Maps:
-    seen = smooth(raw[f"{name}_object"], kernel, settings.sigma)
-    if not settings.contrast:
-        return seen
-    return contrast(seen, smooth(raw[f"{name}_background"], kernel, settings.sigma))
+    def seen(about: str) -> Maps:
+        maps = raw[f"{name}_{about}"]
+        return smooth(maps, kernel, settings.sigma) if settings.smoothing else maps
+
+    return contrast(seen("object"), seen("background")) if settings.contrast else seen("object")
 
 
 def fused_of(maps: Mapping[str, Maps]) -> Maps:

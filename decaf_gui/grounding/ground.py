@@ -72,14 +72,15 @@ def visual_inputs(mllm: Mllm, clip: FrameSource, settings: GroundingSettings) ->
 def ground(mllm: Mllm, clip: FrameSource, expression: Expression, settings: GroundingSettings) -> Iterator[Event]:
     """Asks the questions of section 2 and fuses what the model looked at; the last event is `AttentionReady`."""
     inputs = visual_inputs(mllm, clip, settings)
-    about_object = yield from _ask_all(mllm, clip, inputs, object_question(expression), "object question", settings)
+    asked = object_question(expression, settings.object_prompt)
+    about_object = yield from _ask_all(mllm, clip, inputs, asked, "object question", settings)
     answers = tuple(answer.text for batch in about_object for answer in batch)
     yield Stage("category choice", 0, 1)
     category = choose_category(mllm, expression, answers, settings)
     yield Stage("category choice", 1, 1, category)
     raw = _by_modality(inputs, about_object, "object")
     if settings.contrast:
-        question = background_question(category)
+        question = background_question(category, expression, settings.background_prompt)
         about_background = yield from _ask_all(mllm, clip, inputs, question, "background question", settings)
         raw |= _by_modality(inputs, about_background, "background")
     frames = sample_frames(len(clip), settings.frames or DEFAULT_FRAMES)
@@ -91,7 +92,7 @@ def ground(mllm: Mllm, clip: FrameSource, expression: Expression, settings: Grou
 def choose_category(mllm: Mllm, expression: Expression, answers: Sequence[str], settings: GroundingSettings) -> str:
     """The class that the expression means, of all answers (question 3); the video's own when nothing is said."""
     said = [answer for answer in answers if answer]
-    chosen = mllm.complete(choice_question(expression, said), settings)
+    chosen = mllm.complete(choice_question(expression, said, settings.choice_prompt), settings)
     return chosen or (said[0] if said else expression.text)
 
 

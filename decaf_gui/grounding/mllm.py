@@ -6,27 +6,32 @@ at any event leaves the model ready for the next question.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Hashable, Sequence
+from collections.abc import Generator, Hashable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from transformers import AutoModelForImageTextToText, AutoProcessor, DynamicCache
+from transformers import AutoModelForImageTextToText, AutoProcessor, BitsAndBytesConfig, DynamicCache, PretrainedConfig
 
 from decaf_gui.core.errors import BadInput, DecafError
 from decaf_gui.core.events import Stage
-from decaf_gui.grounding.families import Frame, Kind, TokenGrid, VisualLayout, family_of
+from decaf_gui.grounding.families import Frame, Kind, TokenGrid, VisualLayout, family_named, family_of, only_grid
 from decaf_gui.grounding.prefix import Prefix, PrefixStore
 from decaf_gui.grounding.recording import Enough, Recorder, recorded_attention, recording
 from decaf_gui.grounding.rollout import KnownMaxima, LayerQk, roll_layer, unit_row
 from decaf_gui.grounding.settings import GroundingSettings
 
 GIB = 1 << 30
+Quantise = Literal["none", "4bit", "8bit"]
+DeviceMap = str | Mapping[str, int | str]
+NOT_QUANTISED = ("model.visual", "model.vision_tower", "model.multi_modal_projector", "lm_head")
+"""The towers see as they were trained to: they are a small part of a model, and all maps rest on their tokens."""
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -90,25 +95,34 @@ class Mllm:
         *,
         device: str = "cpu",
         dtype: str = "auto",
+        quantise: Quantise = "none",
+        device_map: DeviceMap | None = None,
         attention: str = "sdpa",
         revision: str | None = None,
         allow_download: bool = False,
     ) -> Mllm:
         """From a folder in the hub's layout, or a hub id (cached, unless `allow_download`).
 
-        `dtype` "auto" is bfloat16 on accelerators and float32 on the CPU. Raises BadInput when the model
-        cannot be found or read.
+        `dtype` "auto" is bfloat16 on accelerators and float32 on the CPU. `device_map` spreads the model in
+        transformers' way ("auto", or module names to devices) and takes the place of `device`. Raises BadInput when the
+        model cannot be found or read, is of no known family, or needs a package that is not installed.
         """
+        where: DeviceMap = device if device_map is None else device_map
+        number = _dtype(dtype, where)
+        placed = _placement(where, quantise, number, spread=device_map is not None)
         options = {"local_files_only": not allow_download, "trust_remote_code": False, "revision": revision}
         try:
+            config, _ = PretrainedConfig.get_config_dict(path_or_id, **options)
+            if "model_type" in config:  # said before gigabytes are read
+                family_named(config["model_type"])
             processor = AutoProcessor.from_pretrained(path_or_id, **options)
             model = AutoModelForImageTextToText.from_pretrained(
-                path_or_id, dtype=_dtype(dtype, device), use_safetensors=True, **options
+                path_or_id, dtype=number, use_safetensors=True, **placed, **options
             )
         except (OSError, ValueError, KeyError, ImportError) as error:
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             raise BadInput(f'The model "{path_or_id}" cannot be loaded: {reason}') from error
-        return cls(model.to(device), processor, attention=attention)
+        return cls(model if placed else model.to(device), processor, attention=attention)
 
     @property
     def layers(self) -> int:
@@ -120,6 +134,8 @@ class Mllm:
         self.prefixes.clear()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
+        elif torch.backends.mps.is_available():
+            torch.mps.empty_cache()
 
     @torch.inference_mode()
     def prefix(
@@ -130,10 +146,11 @@ class Mllm:
         `frames` holds the frames that `shown.frames` names, read only when something is computed.
         """
         first = self._first_layer(settings)
-        stored = self.prefixes.get((shown, first))
+        key = (shown, first, settings.input)
+        stored = self.prefixes.get(key)
         if stored is None:
             stored = yield from self._compute_prefix(shown, frames, settings, first)
-            self.prefixes.put((shown, first), stored)
+            self.prefixes.put(key, stored)
         return stored
 
     def _first_layer(self, settings: GroundingSettings) -> int:
@@ -146,11 +163,11 @@ class Mllm:
         self, shown: VisualInput, frames: Sequence[Frame], settings: GroundingSettings, first: int
     ) -> Generator[Stage, None, Prefix]:
         features, layout = yield from self._see(shown, frames, settings.vision_batch)
+        if settings.input == "paper":
+            features, layout = only_grid(features, layout)
         ids, grid = self.family.expand(self._template_ids(shown.kind, "x"), layout)
         ids = ids[: grid.stop].to(self.model.device).expand(len(features), -1)
-        embeds = self.model.get_input_embeddings()(ids)
-        embeds[:, grid.start + grid.columns.to(ids.device)] = features.to(embeds.dtype)
-        prefix = yield from self._prefill(ids, embeds, grid, layout, settings.prefill_chunk, first)
+        prefix = yield from self._prefill(ids, features, grid, layout, settings.prefill_chunk, first)
         self.counters.prefix_prefills += len(features)
         return prefix
 
@@ -169,23 +186,33 @@ class Mllm:
         return features, layout
 
     def _prefill(
-        self, ids: Tensor, embeds: Tensor, grid: TokenGrid, layout: VisualLayout, chunk: int, first: int
+        self, ids: Tensor, features: Tensor, grid: TokenGrid, layout: VisualLayout, chunk: int, first: int
     ) -> Generator[Stage, None, Prefix]:
         """Runs the decoder over the prefix in chunks of `chunk` tokens, keeping the queries of the rolled layers."""
         chunk = max(1, chunk // len(ids))
+        embeds = self.model.get_input_embeddings()(ids)
+        features, tokens = features.to(embeds), grid.start + grid.tokens.to(ids.device)
+        now, further = features.tensor_split([embeds.shape[-1]], dim=-1)
+        embeds[:, tokens] = now
+        visual = torch.zeros(ids.shape[1], dtype=torch.bool, device=ids.device)
+        visual[tokens] = True
         positions = self.family.positions(ids, layout)
         cache = DynamicCache(config=self.model.config.get_text_config())
         with_queries = Recorder(range(first, self.layers), stop_at=self.layers - 1)
         for start in range(0, ids.shape[1], chunk):
             part = slice(start, start + chunk)
+            inside = (tokens >= start) & (tokens < start + chunk)
+            options = self.family.decoder_options(visual[part], further[:, inside])
             with recording(with_queries), suppress(Enough):
-                self._decode(embeds[:, part], positions[..., part], cache)
+                self._decode(embeds[:, part], positions[..., part], cache, **options)
             yield Stage("prefill", min(start + chunk, ids.shape[1]), ids.shape[1], "tokens", within=True)
         return Prefix(ids, cache, with_queries.joined(), with_queries.scaling, grid, layout)
 
-    def _decode(self, embeds: Tensor, positions: Tensor, cache: DynamicCache) -> Tensor:
+    def _decode(self, embeds: Tensor, positions: Tensor, cache: DynamicCache, **options: Any) -> Tensor:
         """Runs the decoder on `embeds` (b, n, D) behind the cache: hidden states (b, n, D)."""
-        result = self.decoder(inputs_embeds=embeds, position_ids=positions, past_key_values=cache, use_cache=True)
+        result = self.decoder(
+            inputs_embeds=embeds, position_ids=positions, past_key_values=cache, use_cache=True, **options
+        )
         return torch.as_tensor(result.last_hidden_state)
 
     @torch.inference_mode()
@@ -224,8 +251,7 @@ class Mllm:
         for layer in sorted(prefix.queries, reverse=True):
             q = torch.cat([prefix.queries[layer][index], suffix[layer][index]], dim=1)
             qk = LayerQk(q, prefix.cache.layers[layer].keys[index], prefix.scaling)
-            if not row.numel():
-                row = unit_row(q.shape[1], q.device)
+            row = row.to(q.device) if row.numel() else unit_row(q.shape[1], q.device)
             key = (layer, index, settings.rollout)
             row, maxima = roll_layer(
                 row, qk, span, settings.rollout, prefix.maxima.get(key, KnownMaxima(prefix.length))
@@ -274,14 +300,52 @@ class Mllm:
         content = [{"type": "text", "text": question}]
         if kind is not None:
             content.insert(0, {"type": kind})
-        messages = [{"role": "user", "content": content}]
+        messages: list[dict[str, Any]] = [{"role": "user", "content": content}]
+        if self.family.system is not None:
+            messages.insert(0, {"role": "system", "content": [{"type": "text", "text": self.family.system}]})
         text = self.processor.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
-        return torch.tensor(self.processor.tokenizer(text, add_special_tokens=False)["input_ids"])
+        if kind is None:
+            return torch.tensor(self._ids(text))
+        before, mark, after = text.partition(self.family.mark(kind))
+        if not mark:
+            raise BadInput(f'The chat template of this model has no place for inputs of the kind "{kind}".')
+        return torch.tensor([*self._ids(before), self.family.placeholder(kind), *self._ids(after)])
+
+    def _ids(self, text: str) -> list[int]:
+        return list(self.processor.tokenizer(text, add_special_tokens=False)["input_ids"])
 
 
-def _dtype(name: str, device: str) -> torch.dtype:
+def _dtype(name: str, where: DeviceMap) -> torch.dtype:
     if name == "auto":
-        return torch.float32 if device == "cpu" else torch.bfloat16
+        devices = set(where.values()) if isinstance(where, Mapping) else {where}
+        return torch.float32 if devices == {"cpu"} else torch.bfloat16
     if name not in DTYPES:
         raise BadInput(f'Unknown dtype "{name}": choose auto, {", ".join(DTYPES)}.')
     return DTYPES[name]
+
+
+def _placement(where: DeviceMap, quantise: Quantise, number: torch.dtype, *, spread: bool) -> dict[str, Any]:
+    """What transformers is told for weights that it has to place itself; nothing where a whole model is moved after."""
+    bits: dict[str, dict[str, Any]] = {
+        "none": {},
+        "4bit": {"load_in_4bit": True, "bnb_4bit_quant_type": "nf4"},
+        "8bit": {"load_in_8bit": True},
+    }
+    if quantise not in bits:
+        raise BadInput(f'Unknown way to quantise "{quantise}": choose one of {", ".join(bits)}.')
+    if quantise == "none" and not spread:
+        return {}
+    _require("accelerate", "Device maps" if spread else "Quantised models")
+    placed: dict[str, Any] = {"device_map": where if spread else {"": where}}
+    if quantise == "none":
+        return placed
+    _require("bitsandbytes", "Quantised models")
+    config = BitsAndBytesConfig(
+        llm_int8_skip_modules=list(NOT_QUANTISED), bnb_4bit_compute_dtype=number, **bits[quantise]
+    )
+    return placed | {"quantization_config": config}
+
+
+def _require(package: str, what: str) -> None:
+    if find_spec(package) is None:
+        raise BadInput(f"{what} need the package {package}, which is not installed: run `pip install {package}`.")

@@ -30,6 +30,7 @@ class Prefix:
     grid: TokenGrid
     layout: VisualLayout
     maxima: dict[tuple[int, int, RolloutMethod], KnownMaxima] = field(default_factory=dict)
+    _homes: list[torch.device] | None = None
 
     @property
     def length(self) -> int:
@@ -37,9 +38,9 @@ class Prefix:
         return self.ids.shape[1]
 
     @property
-    def device(self) -> torch.device:
-        """Where its tensors are now."""
-        return next(iter(self.queries.values())).device
+    def on_host(self) -> bool:
+        """Whether its tensors are in host memory now."""
+        return next(iter(self.queries.values())).device.type == "cpu"
 
     @property
     def bytes(self) -> int:
@@ -53,10 +54,20 @@ class Prefix:
         if extra > 0:
             self.cache.crop(-extra)
 
-    def move(self, device: torch.device) -> None:
-        """Keys, values and queries to `device`."""
-        self.queries = {layer: q.to(device) for layer, q in self.queries.items()}
-        for layer in self.cache.layers:
+    def offload(self) -> None:
+        """Keys, values and queries to host memory."""
+        self._homes = [layer.keys.device for layer in self.cache.layers]
+        self._move([torch.device("cpu")] * len(self._homes))
+
+    def restore(self) -> None:
+        """Everything back to where it was computed: with a device map, each layer has its own device."""
+        if self._homes is not None:
+            self._move(self._homes)
+        self._homes = None
+
+    def _move(self, devices: list[torch.device]) -> None:
+        self.queries = {layer: q.to(devices[layer]) for layer, q in self.queries.items()}
+        for layer, device in zip(self.cache.layers, devices, strict=True):
             layer.keys, layer.values = layer.keys.to(device), layer.values.to(device)
 
 
@@ -75,8 +86,8 @@ class PrefixStore:
         prefix = self._kept.get(key)
         if prefix is not None:
             self._kept.move_to_end(key)
-            if prefix.device != self.device:
-                prefix.move(self.device)
+            if prefix.on_host and self.device.type != "cpu":
+                prefix.restore()
                 self._make_room()
         return prefix
 
@@ -94,15 +105,13 @@ class PrefixStore:
         if self.device.type != "cpu":
             self._offload()
         budget = self.host_bytes if self.device.type != "cpu" else max(self.host_bytes, self.device_bytes)
-        host = torch.device("cpu")
-        while self._bytes(host) > budget:
-            oldest = next(key for key, prefix in self._kept.items() if prefix.device == host)
+        while self._bytes(on_host=True) > budget:
+            oldest = next(key for key, prefix in self._kept.items() if prefix.on_host)
             del self._kept[oldest]
 
     def _offload(self) -> None:
-        while self._bytes(self.device) > self.device_bytes:
-            oldest = next(prefix for prefix in self._kept.values() if prefix.device == self.device)
-            oldest.move(torch.device("cpu"))
+        while self._bytes(on_host=False) > self.device_bytes:
+            next(prefix for prefix in self._kept.values() if not prefix.on_host).offload()
 
-    def _bytes(self, device: torch.device) -> int:
-        return sum(prefix.bytes for prefix in self._kept.values() if prefix.device == device)
+    def _bytes(self, *, on_host: bool) -> int:
+        return sum(prefix.bytes for prefix in self._kept.values() if prefix.on_host == on_host)

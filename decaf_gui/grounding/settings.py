@@ -7,9 +7,11 @@ from typing import Literal
 
 from decaf_gui.core.choices import about
 from decaf_gui.core.errors import BadInput
+from decaf_gui.grounding.prompts import ASKINGS, BackgroundPrompt, ChoicePrompt, ObjectPrompt, template_of
 
 RolloutMethod = Literal["vmax", "max", "plain"]
 Modalities = Literal["fused", "video", "frames"]
+ModelInput = Literal["paper", "native"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,10 @@ class GroundingSettings:
             source="4.1, table 5b",
         ),
     )
+    smoothing: bool = field(
+        default=True,
+        metadata=about("Smooth raw maps", "A Gaussian over the raw maps, before anything else.", source="3.3"),
+    )
     sigma: float = field(
         default=1.0,
         metadata=about(
@@ -114,6 +120,37 @@ class GroundingSettings:
             source="3.3, table 4b",
         ),
     )
+    input: ModelInput = field(
+        default="paper",
+        metadata=about(
+            "Tokens beside the grid",
+            "Thumbnails, base tiles and newlines of some models: left out (paper) or shown, but in no map (native).",
+        ),
+    )
+    object_prompt: ObjectPrompt | str = field(
+        default="paper",
+        metadata=about(
+            "Object question",
+            "Asks for the object: a wording by name, or one's own with {expression}; \\n begins a new line.",
+            source="3.3, table 10",
+        ),
+    )
+    choice_prompt: ChoicePrompt | str = field(
+        default="paper",
+        metadata=about(
+            "Category question",
+            "Asks which answer is meant: a wording by name, or one's own with {expression} and {candidates}.",
+            source="3.3, table 12",
+        ),
+    )
+    background_prompt: BackgroundPrompt | str = field(
+        default="paper",
+        metadata=about(
+            "Background question",
+            "Asks for the scene without the object: a wording by name, or one's own with {category} or {expression}.",
+            source="3.3, table 11",
+        ),
+    )
     max_new_tokens: int = field(
         default=128,
         metadata=about("Longest answer", "The most tokens that the model may answer with.", low=1),
@@ -140,6 +177,8 @@ class GroundingSettings:
     )
 
     def __post_init__(self) -> None:
+        for name in ASKINGS:
+            template_of(name, getattr(self, name))
         for name in ("video_kernel", "frame_kernel"):
             if getattr(self, name) % 2 == 0 or getattr(self, name) < 1:
                 raise BadInput(f"{name} must be an odd number, not {getattr(self, name)}.")

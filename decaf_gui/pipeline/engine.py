@@ -52,7 +52,9 @@ class Engine:
     """Owns the two models and what is cached of each clip. One thread at a time may use it.
 
     `mllm` and `sam` are ids of the model registry, hub ids or folders; `device` "cpu", "cuda", "cuda:0", "mps" or
-    "auto". Models load when first needed; nothing is ever downloaded here. Raises BadInput for unknown models.
+    "auto". `dtype` is the MLLM's precision: "auto", "float32", "bfloat16", "float16", or "8bit" and "4bit" where
+    bitsandbytes is installed. Models load when first needed; nothing is ever downloaded here. Raises BadInput for
+    unknown models.
     """
 
     def __init__(
@@ -73,6 +75,7 @@ class Engine:
         self._mllm: Mllm | None = None
         self._sam: Any = None
         self._clips: OrderedDict[Any, ClipState] = OrderedDict()
+        self._attended: dict[Any, dict[str, int]] = {}
         self._provenance: dict[Kind, dict[str, Any]] = {}
         self._sparing = False
 
@@ -83,8 +86,13 @@ class Engine:
             from decaf_gui.grounding.mllm import Mllm
 
             memory = self.settings.memory
+            bits = self._dtype in ("4bit", "8bit")
             self._mllm = Mllm.load(
-                source_of(self.mllm_card), device=self.device, dtype=self._dtype, attention=self._attention
+                source_of(self.mllm_card),
+                device=self.device,
+                dtype="auto" if bits else self._dtype,
+                quantise=self._dtype if bits else "none",  # type: ignore[arg-type]
+                attention=self._attention,
             )
             self._mllm.prefixes.device_bytes = memory.prefix_device_bytes
             self._mllm.prefixes.host_bytes = memory.prefix_host_bytes
@@ -114,18 +122,42 @@ class Engine:
         `questions`, `frames_encoded` (SAM2's image encoder). Raises BadInput for an empty expression.
         """
         wanted = expression if isinstance(expression, Expression) else Expression(expression)
-        return self._propose(clip, wanted, self._resolved(settings or self.settings))
+        return self._propose(clip, wanted, self.resolved(settings or self.settings))
+
+    def attend(self, clip: Clip, expression: str | Expression, settings: Settings | None = None) -> Iterator[Event]:
+        """Where the multimodal LLM looks for what `expression` describes; the last event is `AttentionReady`.
+
+        SAM2 is neither loaded nor asked for; `attention_mask` makes masks of the maps. Raises BadInput as `propose`.
+        """
+        wanted = expression if isinstance(expression, Expression) else Expression(expression)
+        return self._attend(clip, wanted, self.resolved(settings or self.settings))
+
+    def _attend(self, clip: Clip, expression: Expression, settings: Settings) -> Iterator[Event]:
+        yield from self.load(sam=False)
+        counters = self._counters(clip)
+        yield from self.sparing(lambda: self._ground(clip, expression, settings, counters))
 
     def _propose(self, clip: Clip, expression: Expression, settings: Settings) -> Iterator[Event]:
         yield from self.load()
         state = self.state(clip)
         grounding: Grounding | None = None
-        for event in self.sparing(lambda: self._ground(clip, expression, settings, state)):
+        for event in self.sparing(lambda: self._ground(clip, expression, settings, state.counters)):
             yield event
             grounding = event.grounding if isinstance(event, AttentionReady) else grounding
         assert grounding is not None
-        attended, found = grounding, tuple[Tracklet, ...]()
-        for event in self.sparing(lambda: self._candidates(attended, settings, state)):
+        yield from self._segment(clip, expression, grounding, settings)
+
+    def segment(
+        self, clip: Clip, expression: str | Expression, grounding: Grounding, settings: Settings | None = None
+    ) -> Iterator[Event]:
+        """The second half of `propose`, from what `attend` found: the same events from `TrackletsReady` on."""
+        wanted = expression if isinstance(expression, Expression) else Expression(expression)
+        return self._segment(clip, wanted, grounding, self.resolved(settings or self.settings))
+
+    def _segment(self, clip: Clip, expression: Expression, grounding: Grounding, settings: Settings) -> Iterator[Event]:
+        yield from self.load(mllm=False)
+        state, found = self.state(clip), tuple[Tracklet, ...]()
+        for event in self.sparing(lambda: self._candidates(grounding, settings, state)):
             yield event
             found = event.tracklets if isinstance(event, TrackletsReady) else found
         chosen = found
@@ -147,7 +179,9 @@ class Engine:
             )
         )
 
-    def _ground(self, clip: Clip, expression: Expression, settings: Settings, state: ClipState) -> Iterator[Event]:
+    def _ground(
+        self, clip: Clip, expression: Expression, settings: Settings, counters: dict[str, int]
+    ) -> Iterator[Event]:
         """Grounding, its counters added to the clip's."""
         from decaf_gui.grounding.ground import ground
 
@@ -159,7 +193,7 @@ class Engine:
             yield from ground(self.mllm, clip, expression, chosen)
         finally:
             for name, count in asdict(self.mllm.counters).items():
-                state.counters[name] = state.counters.get(name, 0) + count - before[name]
+                counters[name] = counters.get(name, 0) + count - before[name]
 
     def _candidates(self, grounding: Grounding, settings: Settings, state: ClipState) -> Iterator[Event]:
         """The scored candidates, with ids that no other object of the clip has."""
@@ -280,6 +314,7 @@ class Engine:
     def free(self) -> None:
         """Returns the memory of everything cached; the models stay loaded."""
         self._clips.clear()
+        self._attended.clear()
         if self._mllm is not None:
             self._mllm.free()
 
@@ -292,7 +327,7 @@ class Engine:
             memory = self.settings.memory
             store = FeatureStore(self.sam, clip, memory.features_device_bytes, memory.features_host_bytes)
             store.sparing = self._sparing
-            self._clips[key] = ClipState(store, Session(store))
+            self._clips[key] = ClipState(store, Session(store), self._attended.pop(key, {}))
             while len(self._clips) > OPEN_CLIPS:
                 self._clips.popitem(last=False)
         state = self._clips[key]
@@ -300,15 +335,23 @@ class Engine:
         self._clips.move_to_end(key)
         return state
 
-    def load(self, *, mllm: bool = True) -> Iterator[Stage]:
-        """Both models (or SAM2 alone), with an event before each wait; nothing where they are there already.
+    def _counters(self, clip: Clip) -> dict[str, int]:
+        """What was counted on a clip, also before SAM2 first saw it."""
+        state = self._clips.get(clip.fingerprint)
+        return self._attended.setdefault(clip.fingerprint, {}) if state is None else state.counters
+
+    def load(self, *, mllm: bool = True, sam: bool = True) -> Iterator[Stage]:
+        """Both models (or one of them), with an event before each wait; nothing where they are there already.
 
         Raises OutOfMemory when one does not fit on the device.
         """
-        if self._sam is not None and (self._mllm is not None or not mllm):
+        if (self._sam is not None or not sam) and (self._mllm is not None or not mllm):
             return
-        steps = [("transformers", self._import_mllm), (self.mllm_card.title, lambda: self.mllm)] if mllm else []
-        steps.append((self.sam_card.title, lambda: self.sam))
+        steps: list[tuple[str, Callable[[], object]]] = []
+        if mllm:
+            steps += [("transformers", self._import_mllm), (self.mllm_card.title, lambda: self.mllm)]
+        if sam:
+            steps.append((self.sam_card.title, lambda: self.sam))
         for done, (name, step) in enumerate(steps):
             yield Stage("load", done, len(steps), name)
             try:
@@ -336,7 +379,7 @@ class Engine:
             **{kind: self._provenance[kind] for kind in kinds},
         }
 
-    def _resolved(self, settings: Settings) -> Settings:
+    def resolved(self, settings: Settings) -> Settings:
         """The settings with the model card's input where they leave it open."""
         given, card = settings.grounding, self.mllm_card.input
         chosen = {

@@ -181,7 +181,7 @@ class MemoryNeed:
 
 
 def expected_memory(config: Mapping[str, Any], tokens: int = 28800, dtype_bytes: int = 2) -> MemoryNeed:
-    """What a Qwen2-VL or Qwen2.5-VL with this config.json needs for prefixes of `tokens` tokens altogether, in bytes.
+    """What a Qwen2-VL, Qwen2.5-VL or Qwen3-VL with this config.json needs for prefixes of `tokens` tokens, in bytes.
 
     Arithmetic on the config's numbers, nothing is loaded. The KV cache keeps keys and values of all L layers; queries
     are recorded in the rolled layers only, the upper L - floor(L / 2). 28,800 tokens are one clip's: a video of 8
@@ -193,9 +193,14 @@ def expected_memory(config: Mapping[str, Any], tokens: int = 28800, dtype_bytes:
         head_dim = text.get("head_dim") or text["hidden_size"] // heads
         kv_width = text["num_key_value_heads"] * head_dim
         parameters = _text_parameters(text, heads * head_dim, kv_width)
-        parameters += _vision_parameters(config["vision_config"], text["hidden_size"])
+        vision, width = config["vision_config"], text["hidden_size"]
+        third = "deepstack_visual_indexes" in vision
+        parameters += 2 * layers * head_dim * third  # its norms of queries and keys
+        parameters += _third_vision_parameters(vision, width) if third else _vision_parameters(vision, width)
     except (KeyError, TypeError, AttributeError) as error:
-        raise BadInput(f"This is no config of a Qwen2-VL or Qwen2.5-VL: {error} is missing or wrong.") from None
+        raise BadInput(
+            f"This is no config of a Qwen2-VL, Qwen2.5-VL or Qwen3-VL: {error} is missing or wrong."
+        ) from None
     return MemoryNeed(
         weights=parameters * dtype_bytes,
         kv_cache=2 * layers * kv_width * tokens * dtype_bytes,
@@ -204,9 +209,11 @@ def expected_memory(config: Mapping[str, Any], tokens: int = 28800, dtype_bytes:
 
 
 def _text_parameters(text: Mapping[str, Any], query_width: int, kv_width: int) -> int:
-    """Embedding, layers (biases on query, key and value only), last norm, and the head unless it is tied."""
+    """Embedding, layers (biases on query, key and value at most), last norm, and the head unless it is tied."""
     width = text["hidden_size"]
-    attention = 2 * width * query_width + query_width + 2 * (width * kv_width + kv_width)
+    attention = 2 * width * (query_width + kv_width)
+    if text.get("attention_bias", True):  # the older ones have them and do not say so
+        attention += query_width + 2 * kv_width
     layer = attention + 3 * width * text["intermediate_size"] + 2 * width
     tables = text["vocab_size"] * width * (1 if text.get("tie_word_embeddings") else 2)
     return int(text["num_hidden_layers"] * layer + tables + width)
@@ -223,6 +230,18 @@ def _vision_parameters(vision: Mapping[str, Any], out: int) -> int:
     patch = 3 * vision.get("temporal_patch_size", 2) * vision.get("patch_size", 14) ** 2 * width
     merged = vision.get("spatial_merge_size", 2) ** 2 * width
     return int(vision["depth"] * block + patch + norm + merged * (merged + 1) + (merged + 1) * out)
+
+
+def _third_vision_parameters(vision: Mapping[str, Any], out: int) -> int:
+    """Qwen3-VL's tower: learned positions, a plain one's blocks, and a merger for each level that it hands on."""
+    width, inner = vision["hidden_size"], vision["intermediate_size"]
+    block = 4 * width * width + 4 * width + 2 * width * inner + inner + width + 4 * width
+    patch = 3 * vision.get("temporal_patch_size", 2) * vision.get("patch_size", 16) ** 2 * width + width
+    merged = vision.get("spatial_merge_size", 2) ** 2 * width
+    merger, levels = merged * (merged + 1) + (merged + 1) * out, len(vision["deepstack_visual_indexes"])
+    norms = 2 * width + levels * 2 * merged
+    positions = vision.get("num_position_embeddings", 2304) * width
+    return int(vision["depth"] * block + patch + positions + (1 + levels) * merger + norms)
 
 
 def _local_card(kind: Kind, path: Path) -> ModelCard:
@@ -278,8 +297,11 @@ def _complete(folder: Path) -> bool:
 
 
 def _qwen(name: str, size_gb: float, licence: str, purpose: str) -> ModelCard:
-    title = name.replace("-Instruct", "")
-    size, id = int(size_gb * 1e9), f"Qwen/{name}"
+    return _hub(f"Qwen/{name}", size_gb, licence, purpose)
+
+
+def _hub(id: str, size_gb: float, licence: str, purpose: str) -> ModelCard:
+    title, size = id.partition("/")[2].removesuffix("-hf").removesuffix("-Instruct"), int(size_gb * 1e9)
     return ModelCard(id, "mllm", title, id, size, licence, purpose, InputDefaults(), hub=True)
 
 
@@ -295,6 +317,12 @@ CARDS: tuple[ModelCard, ...] = (
     _qwen("Qwen2.5-VL-7B-Instruct", 16.6, "Apache-2.0", "best masks; a GPU with 24 GB"),
     _qwen("Qwen2-VL-2B-Instruct", 4.4, "Apache-2.0", "smallest real model"),
     _qwen("Qwen2-VL-7B-Instruct", 16.6, "Apache-2.0", "comparing with the older Qwen"),
+    _qwen("Qwen3-VL-4B-Instruct", 8.9, "Apache-2.0", "the newer Qwen; a GPU with 16 GB"),
+    _qwen("Qwen3-VL-8B-Instruct", 17.5, "Apache-2.0", "the newer Qwen; a GPU with 24 GB"),
+    _hub("OpenGVLab/InternVL3-2B-hf", 4.2, "see its page on the hub", "comparing model families; smaller GPUs"),
+    _hub("OpenGVLab/InternVL3-8B-hf", 15.9, "see its page on the hub", "comparing model families; a GPU with 24 GB"),
+    _hub("llava-hf/llava-onevision-qwen2-0.5b-ov-hf", 1.8, "Apache-2.0", "smallest of all; short answers"),
+    _hub("llava-hf/llava-onevision-qwen2-7b-ov-hf", 16.1, "Apache-2.0", "comparing model families; a GPU with 24 GB"),
     _demo_card("sam", "demo SAM2", "trying the program; tests"),
     *(
         _sam(version, size, megabytes, "laptops" if size in ("tiny", "small") else "best masks")

@@ -13,7 +13,7 @@ from decaf_gui.grounding.settings import GroundingSettings
 from decaf_gui.tracking.settings import TrackingSettings
 
 GIB = 1 << 30
-Kind = Literal["bool", "int", "float", "choice"]
+Kind = Literal["bool", "int", "float", "choice", "text"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +107,9 @@ def setting_names() -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True)
 class SettingRow:
-    """One setting as dialogs and help show it: `name` is "room.name", `choices` are there for the kind "choice".
+    """One setting as dialogs and help show it: `name` is "room.name", `kind` what fills it in.
 
+    `choices` are all that a "choice" can be, and names that a "text" may be instead of words of one's own.
     `optional` settings may be None; `about.unset` says what that means then.
     """
 
@@ -138,9 +139,10 @@ def setting_rows(preset: str = "paper") -> tuple[SettingRow, ...]:
 
 def _row(name: str, hint: Any, default: Any, about: About) -> SettingRow:
     options = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
-    [kind] = [option for option in options if option is not type(None)]
-    choices = tuple(map(str, get_args(kind))) if get_origin(kind) is Literal else ()
-    return SettingRow(name, "choice" if choices else kind.__name__, len(options) > 1, choices, default, about)
+    kinds = [option for option in options if option is not type(None)]
+    choices = tuple(str(choice) for kind in kinds for choice in get_args(kind))
+    kind: Kind = "text" if str in kinds else "choice" if choices else kinds[0].__name__
+    return SettingRow(name, kind, type(None) in options, choices, default, about)
 
 
 def value_of(settings: Settings, name: str) -> Any:

@@ -724,6 +724,14 @@
         <translation>float16 (ältere GPUs)</translation>
     </message>
     <message>
+        <source>8 bits (half the memory; needs bitsandbytes)</source>
+        <translation>8 Bit (halber Speicher; braucht bitsandbytes)</translation>
+    </message>
+    <message>
+        <source>4 bits (a quarter; needs bitsandbytes)</source>
+        <translation>4 Bit (ein Viertel; braucht bitsandbytes)</translation>
+    </message>
+    <message>
         <source>Preset</source>
         <translation>Voreinstellung</translation>
     </message>
@@ -844,6 +852,14 @@
         <translation>Die Decoder-Schicht, bei der der Rollout beginnt, gezählt ab 0.</translation>
     </message>
     <message>
+        <source>Smooth raw maps</source>
+        <translation>Rohe Karten glätten</translation>
+    </message>
+    <message>
+        <source>A Gaussian over the raw maps, before anything else.</source>
+        <translation>Eine Gaußglocke über die rohen Karten, vor allem anderen.</translation>
+    </message>
+    <message>
         <source>Smoothing</source>
         <translation>Glättung</translation>
     </message>
@@ -882,6 +898,38 @@
     <message>
         <source>What the model is shown: the video and its frames (fused), or only one of them.</source>
         <translation>Was dem Modell gezeigt wird: das Video und seine Bilder (fused) oder nur eines von beiden.</translation>
+    </message>
+    <message>
+        <source>Tokens beside the grid</source>
+        <translation>Tokens neben dem Raster</translation>
+    </message>
+    <message>
+        <source>Thumbnails, base tiles and newlines of some models: left out (paper) or shown, but in no map (native).</source>
+        <translation>Vorschaubilder, Basiskacheln und Zeilenenden mancher Modelle: weggelassen (paper) oder gezeigt, aber in keiner Karte (native).</translation>
+    </message>
+    <message>
+        <source>Object question</source>
+        <translation>Frage nach dem Objekt</translation>
+    </message>
+    <message>
+        <source>Asks for the object: a wording by name, or one&apos;s own with {expression}; \n begins a new line.</source>
+        <translation>Fragt nach dem Objekt: eine Formulierung beim Namen oder eine eigene mit {expression}; \n beginnt eine neue Zeile.</translation>
+    </message>
+    <message>
+        <source>Category question</source>
+        <translation>Frage nach der Klasse</translation>
+    </message>
+    <message>
+        <source>Asks which answer is meant: a wording by name, or one&apos;s own with {expression} and {candidates}.</source>
+        <translation>Fragt, welche Antwort gemeint ist: eine Formulierung beim Namen oder eine eigene mit {expression} und {candidates}.</translation>
+    </message>
+    <message>
+        <source>Background question</source>
+        <translation>Frage nach dem Hintergrund</translation>
+    </message>
+    <message>
+        <source>Asks for the scene without the object: a wording by name, or one&apos;s own with {category} or {expression}.</source>
+        <translation>Fragt nach der Szene ohne das Objekt: eine Formulierung beim Namen oder eine eigene mit {category} oder {expression}.</translation>
     </message>
     <message>
         <source>Longest answer</source>

@@ -28,6 +28,8 @@ CHANGED = Preferences(
         "grounding.contrast": "off",
         "grounding.rollout": "plain",
         "grounding.start_layer": "0",
+        "grounding.object_prompt": "Show me\nthe {expression}",
+        "grounding.background_prompt": "no-category",
         "tracking.tau_pq": "0.71234",
         "tracking.strict": "on",
         "memory.prefix_device_bytes": "1000000001",
@@ -217,6 +219,31 @@ def test_one_step_below_the_range_leaves_it_to_the_model(dialog):
     assert dialog.preferences().values == {"grounding.frames": "1"}
     frames.editor.widget.stepDown()
     assert dialog.preferences().values == {}
+
+
+def test_a_prompt_is_chosen_by_name_or_written(dialog):
+    prompt = field(dialog, "grounding.object_prompt")
+    box = prompt.editor.widget
+    assert [box.itemText(i) for i in range(box.count())] == ["paper", "single-sentence", "rephrased", "short"]
+    box.setCurrentIndex(3)
+    assert dialog.preferences().values == {"grounding.object_prompt": "short"}
+    box.setEditText("What is {thing}?")
+    assert "object_prompt has {thing}" in dialog.told.text()
+    assert not ok(dialog).isEnabled()
+    box.setEditText("What is {expression}?")
+    assert ok(dialog).isEnabled()
+    assert dialog.preferences().settings().grounding.object_prompt == "What is {expression}?"
+    prompt.reset.click()
+    assert dialog.preferences() == Preferences()
+
+
+def test_words_that_begin_like_a_name_stay_as_they_are_typed(dialog, qtbot):
+    dialog.show_page(dialog.method)
+    box = field(dialog, "grounding.object_prompt").editor.widget
+    box.lineEdit().selectAll()
+    qtbot.keyClicks(box.lineEdit(), "Sho {expression}")
+    box.clearFocus()
+    assert dialog.preferences().values == {"grounding.object_prompt": "Sho {expression}"}
 
 
 def test_memory_is_set_in_gib(dialog):

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 
 from decaf_gui.core.entities import Expression
 from decaf_gui.core.errors import BadInput
+from decaf_gui.grounding import prompts
 from decaf_gui.grounding.prompts import background_question, choice_question, object_question
+from decaf_gui.grounding.settings import GroundingSettings
 
 
 @pytest.mark.parametrize(
@@ -49,3 +53,109 @@ def test_choice_lists_lower_cased_candidates_without_blank_lines():
     assert lines[2] == "- Candidate object class list: dog,cat"
     assert lines[-1] == ""
     assert all(lines[:-1])
+
+
+# appendix F: the printed page as it stands, its line ends taken for spaces
+
+OBJECT_PAGE = {
+    "single-sentence": """<E>
+Identify the primary object referred to in the expression and answer
+with a single word.""",
+    "rephrased": """<E>
+Identify the primary object referred to in the expression.
+Focus on the **primary subject or agent** involved in the described
+action or behavior. Respond with a single word (e.g., 'cat',
+'person', 'dog') that best describes the target object(s).""",
+    "short": """<E>
+Determine the primary subject or agent mentioned in the expression
+or question, and provide the object's label within a single word or
+phrase.""",
+}
+BACKGROUND_PAGE = {
+    "no-category": """Describe the background scene of the video. Answer the question using
+a single word or phrase.""",
+    "single-sentence": """Describe the background of the video while excluding any <O>,
+using a single word or short phrase.""",
+    "expression-only": """Describe the background scene of the video, excluding the objects
+referred to in the given expression or question <E>. Answer
+the question using a single word or phrase.""",
+}
+CHOICE_PAGE = {
+    "single-sentence": """Given the expression <E> and the candidate object classes
+<L>, select the single class label that best matches
+the object referred to in the expression.""",
+    "short": """Using the expression <E> and the candidate object classes
+<L>, determine which object class the expression
+refers to.
+If the reference is explicit, rely on the expression; if ambiguous,
+use the class list as support.
+Output only the most likely object class.""",
+    "expression-only": """Given:
+- Expression: <E>
+Goal: Identify the object class referred to by the expression.
+(e.g., 'a person driving a car' → 'person').
+Output the most likely referred object class - just the label.""",
+}
+
+
+def words(text):
+    """What is said, and nothing of how it is spaced."""
+    return text.replace("<E>", "the dog?").replace("<O>", "dog").replace("<L>", "dog,cat").split()
+
+
+@pytest.mark.parametrize("name", OBJECT_PAGE)
+def test_object_variants_say_what_is_printed(name):
+    asked = object_question(Expression("The dog?"), name)
+    assert asked.split() == words(OBJECT_PAGE[name])
+    assert asked.startswith("the dog? \n")
+
+
+@pytest.mark.parametrize("name", BACKGROUND_PAGE)
+def test_background_variants_say_what_is_printed_on_one_line(name):
+    asked = background_question("dog", Expression("The dog?"), name)
+    assert asked.split() == words(BACKGROUND_PAGE[name])
+    assert "\n" not in asked
+
+
+@pytest.mark.parametrize("name", CHOICE_PAGE)
+def test_choice_variants_say_what_is_printed(name):
+    asked = choice_question(Expression("The dog?"), ["Dog", "cat"], name)
+    assert asked.split() == words(CHOICE_PAGE[name])
+    assert asked.endswith("\n")
+    assert "\n\n" not in asked
+
+
+def test_every_wording_has_a_name_for_the_settings():
+    for kind, wordings, page in (
+        (prompts.ObjectPrompt, prompts.OBJECT_PROMPTS, OBJECT_PAGE),
+        (prompts.BackgroundPrompt, prompts.BACKGROUND_PROMPTS, BACKGROUND_PAGE),
+        (prompts.ChoicePrompt, prompts.CHOICE_PROMPTS, CHOICE_PAGE),
+    ):
+        assert get_args(kind) == tuple(wordings) == ("paper", *page)
+
+
+def test_a_template_of_ones_own_is_filled_once():
+    asked = choice_question(Expression("a {candidates}"), ["Dog"], "{candidates} for {expression}\\nwhich?")
+    assert asked == "dog for a {candidates}.\nwhich?"
+    assert background_question("dog", None, "no {category}") == "no dog"
+    assert background_question("dog", None, "what is behind") == "what is behind"
+
+
+@pytest.mark.parametrize(
+    ("setting", "given", "message"),
+    [
+        ("object_prompt", "v4", '"v4" is not known: choose paper, single-sentence, rephrased, short, or write'),
+        ("object_prompt", "", "choose paper"),
+        ("object_prompt", "What is it?", "lacks {expression}"),
+        ("object_prompt", "{expression} {category}", "has {category}"),
+        ("choice_prompt", "{expression} {}", "has {}"),
+        ("choice_prompt", "{expression} {", "brace that stands alone"),
+        ("choice_prompt", "{expression.text}", "has {expression.text}"),
+        ("background_prompt", "single", "choose paper, no-category, single-sentence, expression-only"),
+    ],
+)
+def test_what_is_no_prompt_is_refused_in_one_line(setting, given, message):
+    with pytest.raises(BadInput) as caught:
+        GroundingSettings(**{setting: given})
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)

@@ -178,6 +178,24 @@ def test_the_older_tower_is_counted_too():
     assert expected_memory(OLD_QWEN_7B, dtype_bytes=1).weights == 8_291_375_616
 
 
+def test_qwen3_is_counted_as_transformers_builds_it():
+    import torch
+    from transformers import Qwen3VLConfig, Qwen3VLForConditionalGeneration
+
+    text = {"hidden_size": 256, "intermediate_size": 320, "num_hidden_layers": 5, "num_attention_heads": 4}
+    text |= {"num_key_value_heads": 2, "head_dim": 128, "vocab_size": 999, "attention_bias": False}
+    vision = {"depth": 4, "hidden_size": 96, "intermediate_size": 160, "num_heads": 2, "out_hidden_size": 256}
+    vision |= {"deepstack_visual_indexes": [0, 2], "num_position_embeddings": 64}
+    for tied in (False, True):
+        config = {"text_config": text, "vision_config": vision, "tie_word_embeddings": tied}
+        with torch.device("meta"):
+            model = Qwen3VLForConditionalGeneration(Qwen3VLConfig(**config))
+            model.tie_weights()
+        counted = sum(weight.numel() for weight in model.parameters())
+        assert expected_memory(config, dtype_bytes=1).weights == counted
+    assert expected_memory(config, tokens=10).queries == 3 * 4 * 128 * 10 * 2
+
+
 def test_a_nested_config_counts_like_a_flat_one():
     assert expected_memory({"text_config": TEXT_7B, "vision_config": TOWER_25}) == expected_memory(QWEN_7B)
 
@@ -189,7 +207,15 @@ def test_the_demo_weights_are_counted_as_they_are_stored():
     assert 0 <= stored - need.weights < 0.01 * stored, "the file has a header besides"
 
 
-@pytest.mark.parametrize("config", [{}, {"model_type": "bert", "hidden_size": 768}, TEXT_7B])
+@pytest.mark.parametrize(
+    "config",
+    [
+        {},
+        TEXT_7B | {"vision_config": {"num_hidden_layers": 24, "hidden_size": 1024}},
+        {"model_type": "bert", "hidden_size": 768},
+        TEXT_7B,
+    ],
+)
 def test_an_unknown_config_is_refused(config):
     with pytest.raises(BadInput, match="no config of a Qwen2-VL"):
         expected_memory(config)

@@ -16,7 +16,7 @@ def test_every_setting_has_a_row_with_words():
         assert row.about.title
         assert row.about.help.endswith(".")
         assert "\n" not in row.about.help
-        assert bool(row.choices) == (row.kind == "choice")
+        assert bool(row.choices) == (row.kind in ("choice", "text"))
         assert bool(row.about.unset) == row.optional, "what None means is said where None can be"
 
 
@@ -29,6 +29,9 @@ def test_kinds_follow_the_types():
     assert (ROWS["tracking.tau_pq"].kind, ROWS["tracking.tau_pq"].optional) == ("float", False)
     assert ROWS["tracking.penalty"].kind == "bool"
     assert ROWS["grounding.rollout"].choices == ("vmax", "max", "plain")
+    prompt = ROWS["grounding.background_prompt"]
+    assert (prompt.kind, prompt.optional) == ("text", False)
+    assert prompt.choices == ("paper", "no-category", "single-sentence", "expression-only")
 
 
 @pytest.mark.parametrize("preset", PRESETS)

@@ -34,12 +34,21 @@ def test_values_keep_their_types():
         ("rollout", "mean", "vmax or max or plain"),
         ("frames", "0", "at least 1"),
         ("frames", "2.5", "int"),
+        ("object_prompt", "shorter", "choose paper, single-sentence, rephrased, short, or write a template"),
+        ("object_prompt", "none", "choose paper"),
+        ("background_prompt", "What is behind {candidates}?", "has {candidates}: what is filled in is {category}"),
     ],
 )
 def test_wrong_names_and_values_are_refused_in_one_line(name, value, message):
     with pytest.raises(BadInput, match=message) as caught:
         Settings().changed({name: value})
     assert "\n" not in str(caught.value)
+
+
+def test_prompts_are_names_or_ones_own_words():
+    own = "{expression} \\nWhat = this?"
+    changed = Settings().changed({"object_prompt": own, "grounding.choice_prompt": "short"}).grounding
+    assert (changed.object_prompt, changed.choice_prompt, changed.background_prompt) == (own, "short", "paper")
 
 
 def test_paper_preset_has_the_published_numbers():

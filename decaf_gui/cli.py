@@ -50,6 +50,9 @@ Json = Annotated[bool, typer.Option("--json", help="Print events and results as 
 Mllm = Annotated[str, typer.Option("--mllm", help="Multimodal LLM: an id from `models list`, or a folder.")]
 Sam = Annotated[str, typer.Option("--sam", help="SAM2: an id from `models list`, a .pt or a folder.")]
 Device = Annotated[str, typer.Option("--device", help="cpu, cuda, cuda:1, mps, or auto.")]
+Dtype = Annotated[
+    str, typer.Option("--dtype", help="The multimodal LLM's precision: auto, float32, bfloat16, float16, 8bit, 4bit.")
+]
 Preset = Annotated[str, typer.Option("--preset", help="paper (the released code) or paper-text (the equations).")]
 Set = Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="One setting; repeatable.")]
 ProjectFile = Annotated[Path, typer.Argument(metavar="FILE", help="A .decaf file.")]
@@ -93,6 +96,7 @@ def propose(
     mllm: Mllm = "demo",
     sam: Sam = "demo",
     device: Device = "auto",
+    dtype: Dtype = "auto",
     preset: Preset = "paper",
     settings: Set = None,
     overwrite: Overwrite = False,
@@ -106,7 +110,7 @@ def propose(
 
     chosen = tuple(formats) if formats else ("davis",)
     models, values = (mllm, sam, device, preset), _assignments(settings)
-    job = ProposeRun(clip, tuple(expressions), out, chosen, *models, values, overwrite, accept_damage, project)
+    job = ProposeRun(clip, tuple(expressions), out, chosen, *models, values, overwrite, accept_damage, project, dtype)
     run_propose(job, as_json=as_json)
 
 
@@ -157,11 +161,12 @@ def open_(
     mllm: Annotated[str | None, typer.Option("--mllm", help="Id from `models list`, hub id, or folder.")] = None,
     sam: Annotated[str | None, typer.Option("--sam", help="Id from `models list`, .pt file, or folder.")] = None,
     device: Annotated[str | None, typer.Option("--device", help="cpu, cuda, cuda:1, mps, or auto.")] = None,
+    dtype: Annotated[str | None, typer.Option("--dtype", help="As the settings name it; `propose` lists them.")] = None,
 ) -> int:
     """Review clips in a window; `decaf-gui CLIP` does the same, and `decaf-gui` alone shows the first page."""
     from decaf_gui.app.main import open_window
 
-    return open_window(paths or [], project, mllm=mllm, sam=sam, device=device)
+    return open_window(paths or [], project, mllm=mllm, sam=sam, device=device, dtype=dtype)
 
 
 @app.command()
@@ -174,6 +179,112 @@ def settings(
     from decaf_gui import commands
 
     commands.list_settings(markdown=markdown, keys=keys, as_json=as_json)
+
+
+@app.command()
+def evaluate(
+    dataset: Annotated[
+        str, typer.Argument(help="shapes, ref-davis, ref-youtube-vos, mevis, revos or reason-vos (docs/evaluation.md).")
+    ],
+    root: Annotated[
+        Path | None, typer.Argument(metavar="[FOLDER]", help="Where the dataset lies, in its original layout.")
+    ] = None,
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="Folder for masks, scores and reports; a stopped run goes on in it.")
+    ] = Path("decaf-evaluation"),
+    splits: Annotated[list[str] | None, typer.Option("--split", help="Repeatable; else the first one.")] = None,
+    methods: Annotated[list[str] | None, typer.Option("--method", help="decaf, attention-mask, tam...")] = None,
+    predictions: Annotated[Path | None, typer.Option("--predictions", help="Score these masks; no model runs.")] = None,
+    protocols: Annotated[
+        list[str] | None, typer.Option("--as", metavar="NAME", help="A way of averaging; repeatable.")
+    ] = None,
+    mllm: Mllm = "demo",
+    sam: Sam = "demo",
+    device: Device = "auto",
+    dtype: Dtype = "auto",
+    preset: Preset = "paper",
+    settings: Set = None,
+    heads: Annotated[Path | None, typer.Option("--heads", help="Loc-Head's heads of the model.")] = None,
+    limit: Annotated[int | None, typer.Option("--limit", min=1, help="Only the first clips or videos.")] = None,
+    sheets: Annotated[int, typer.Option("--sheets", min=0, help="Expressions on the sheets of best and worst.")] = 8,
+    each: Annotated[bool, typer.Option("--each", help="Show every expression.")] = False,
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+) -> int:
+    """Score a method, or masks that are there, on a dataset: J, F, J&F as its official evaluator averages them."""
+    values = _assignments(settings)
+    if dataset == "shapes":
+        from decaf_gui.shapes_commands import ShapesRun, run_evaluate_shapes
+
+        shapes = ShapesRun(out, limit, mllm, sam, device, preset, values, overwrite, heads)
+        run_evaluate_shapes(shapes, methods or (), as_json=as_json)
+        return 0
+    from decaf_gui.evaluation_commands import EvaluateRun, run_evaluate
+
+    if root is None:
+        raise BadInput(f"Say where {dataset} lies: decaf-gui evaluate {dataset} FOLDER.")
+    if len(methods or ()) > 1:
+        raise BadInput("One method at a time, each with a folder of its own: --method NAME --out FOLDER.")
+    run = EvaluateRun(
+        dataset,
+        root,
+        out,
+        splits=tuple(splits or ()),
+        method=(methods or ["decaf"])[0],
+        predictions=predictions,
+        protocols=tuple(protocols or ()),
+        mllm=mllm,
+        sam=sam,
+        device=device,
+        preset=preset,
+        values=values,
+        heads=heads,
+        limit=limit,
+        sheets=sheets,
+        each=each,
+        dtype=dtype,
+    )
+    return run_evaluate(run, as_json=as_json)
+
+
+@app.command()
+def heads(
+    pairs: Annotated[
+        str, typer.Argument(help='shapes, or a file with lines such as {"image": "a.jpg", "text": "the dog"}.')
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The file of the heads.")] = Path("heads.json"),
+    mllm: Mllm = "demo",
+    device: Device = "auto",
+    limit: Annotated[int | None, typer.Option("--limit", min=1, help="Only the first pairs.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Find a model's localization heads for the baseline Loc-Head, from pictures with texts."""
+    from decaf_gui.evaluation_commands import find_heads
+
+    find_heads(pairs, out, mllm, device, limit, as_json=as_json)
+
+
+@app.command()
+def ablate(
+    dataset: Annotated[str, typer.Argument(help="shapes: the clips whose masks are known.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the reports.")] = Path("decaf-shapes"),
+    tables: Annotated[str, typer.Option("--tables", help="As in the paper: 4,5b. Else all that fit the model.")] = "",
+    clips: Annotated[int | None, typer.Option("--clips", min=1, help="Only the first of the 64 clips.")] = None,
+    mllm: Mllm = "demo",
+    sam: Sam = "demo",
+    device: Device = "auto",
+    preset: Preset = "paper",
+    settings: Set = None,
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+) -> None:
+    """Repeat the paper's tables 4 to 7 (10 to 12 with models that know other wordings) on the shapes world."""
+    from decaf_gui.shapes_commands import ShapesRun, run_ablate_shapes
+
+    if dataset != "shapes":
+        raise BadInput(f'There are ablations of shapes, not of "{dataset}".')
+    run = ShapesRun(out, clips, mllm, sam, device, preset, _assignments(settings), overwrite)
+    run_ablate_shapes(run, [name.strip() for name in tables.split(",") if name.strip()], as_json=as_json)
 
 
 @project_app.command("show")

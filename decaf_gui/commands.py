@@ -48,6 +48,7 @@ class ProposeRun:
     overwrite: bool = False
     accept_damage: bool = False
     project: Path | None = None
+    dtype: str = "auto"
 
 
 def run_propose(run: ProposeRun, *, as_json: bool) -> list[Proposal]:
@@ -74,7 +75,7 @@ def run_propose(run: ProposeRun, *, as_json: bool) -> list[Proposal]:
             reporter = Reporter(as_json=as_json)
             frames = "1 frame" if len(clip) == 1 else f"{len(clip)} frames"
             reporter.say(f"{clip.name}: {frames}, {clip.width}x{clip.height}; loading...")  # torch takes seconds
-            engine = Engine(run.mllm, run.sam, run.device, settings=settings)
+            engine = Engine(run.mllm, run.sam, run.device, settings=settings, dtype=run.dtype)
             reporter.say(f"Device: {engine.device}")
             proposals = propose_all(engine, clip, expressions, run.out, store, reporter)
         written = [] if run.project is None else [run.project]

@@ -128,3 +128,55 @@ def test_stages_are_shown_live_on_a_terminal(tmp_path):
     assert process.wait(60) == 0
     assert b"\x1b[" in shown
     assert all(stage in shown.decode() for stage in ("load", "vision", "candidates", "tracking", "Writing davis"))
+
+
+def test_heads_are_found_saved_and_used(tmp_path):
+    out = tmp_path / "heads.json"
+    done = run("heads", "shapes", "--out", str(out), "--limit", "6")
+    assert done.returncode == 0, done.stderr
+    assert "of 6 pairs" in done.stdout + done.stderr
+    scored = run(
+        *("evaluate", "shapes", "--limit", "1", "--method", "loc-head-mask", "--heads", str(out)),
+        *("--out", str(tmp_path / "scores")),
+    )
+    assert scored.returncode == 0, scored.stderr
+    assert "loc-head-mask" in (tmp_path / "scores/shapes.md").read_text()
+    again = run("heads", "shapes", "--out", str(out))
+    assert again.returncode == 2
+    assert "exists" in again.stderr
+
+
+def test_pairs_of_a_file_are_read_beside_it_and_wrong_lines_named(tmp_path):
+    import numpy as np
+    import pytest
+    from PIL import Image
+
+    from decaf_gui.core.errors import BadInput
+    from decaf_gui.evaluation_commands import read_pairs
+
+    picture = np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8)
+    Image.fromarray(picture).save(tmp_path / "a.png")
+    pairs = tmp_path / "pairs.jsonl"
+    pairs.write_text('{"image": "a.png", "text": "the dog"}\n\n')
+    (pair,) = read_pairs(pairs)
+    assert (pair.text, pair.image.tolist()) == ("the dog", picture.tolist())
+    pairs.write_text('{"image": "a.png", "text": "x"}\n{"image": 3}\n')
+    with pytest.raises(BadInput, match=r"Line 2 of .*pairs\.jsonl does not fit"):
+        read_pairs(pairs)
+    with pytest.raises(BadInput, match="cannot be read"):
+        read_pairs(tmp_path / "none")
+
+
+def test_what_is_asked_wrongly_is_told(tmp_path):
+    for words, told in (
+        (("evaluate", "mevis"), "Say where mevis lies"),
+        (("evaluate", "nothing", str(tmp_path)), "nothing"),
+        (("evaluate", "shapes", "--method", "magic"), 'no method "magic"'),
+        (("evaluate", "shapes", "--method", "loc-head"), "decaf-gui heads"),
+        (("ablate", "davis"), "ablations of shapes"),
+        (("ablate", "shapes", "--tables", "99"), "99"),
+    ):
+        done = run(*words, *(("--out", str(tmp_path / "out")) if words[0] == "evaluate" else ()))
+        assert done.returncode == 2, words
+        assert told in done.stderr
+        assert len(done.stderr.splitlines()) == 1

@@ -100,6 +100,9 @@ def propose(
     preset: Preset = "paper",
     settings: Set = None,
     overwrite: Overwrite = False,
+    attention: Annotated[
+        bool, typer.Option("--attention", help="Also write the attention's own masks (Otsu, no SAM2) and its maps.")
+    ] = False,
     accept_damage: Annotated[
         bool, typer.Option("--accept-damage", help="Use what can be read of a video that ends too early.")
     ] = False,
@@ -109,8 +112,22 @@ def propose(
     from decaf_gui.commands import ProposeRun, run_propose
 
     chosen = tuple(formats) if formats else ("davis",)
-    models, values = (mllm, sam, device, preset), _assignments(settings)
-    job = ProposeRun(clip, tuple(expressions), out, chosen, *models, values, overwrite, accept_damage, project, dtype)
+    job = ProposeRun(
+        clip,
+        tuple(expressions),
+        out,
+        chosen,
+        mllm=mllm,
+        sam=sam,
+        device=device,
+        preset=preset,
+        values=_assignments(settings),
+        overwrite=overwrite,
+        accept_damage=accept_damage,
+        project=project,
+        dtype=dtype,
+        attention=attention,
+    )
     run_propose(job, as_json=as_json)
 
 

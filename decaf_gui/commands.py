@@ -49,6 +49,7 @@ class ProposeRun:
     accept_damage: bool = False
     project: Path | None = None
     dtype: str = "auto"
+    attention: bool = False
 
 
 def run_propose(run: ProposeRun, *, as_json: bool) -> list[Proposal]:
@@ -60,6 +61,8 @@ def run_propose(run: ProposeRun, *, as_json: bool) -> list[Proposal]:
 
     if run.out is None and run.project is None:
         raise BadInput("Nowhere to put the results: give --out FOLDER, --project FILE, or both.")
+    if run.attention and run.out is None:
+        raise BadInput("Attention masks are files: say where with --out FOLDER.")
     expressions = [Expression(text) for text in run.expressions]
     formats = [format_named(name) for name in dict.fromkeys(run.formats)]
     settings = Settings.preset(run.preset).changed(run.values or {})
@@ -81,6 +84,10 @@ def run_propose(run: ProposeRun, *, as_json: bool) -> list[Proposal]:
         written = [] if run.project is None else [run.project]
         if run.out is not None:
             written += write_formats(proposals, clip, formats, run.out, run.overwrite, engine.notice, reporter)
+            if run.attention:
+                from decaf_gui.pipeline.attention import write_attention
+
+                written.append(write_attention(proposals, attention_path(run.out, clip)))
             drop_partial(run.out, clip)
         report_proposals(proposals, written, engine.notice, reporter)
         return proposals
@@ -90,6 +97,8 @@ def check_output(run: ProposeRun, out: Path, clip: Clip, formats: Sequence[Forma
     """Raises BadInput when results would replace others, or cannot be written."""
     for chosen in formats:
         chosen.check_output(clip, out, overwrite=run.overwrite)
+    if run.attention and attention_path(out, clip).exists() and not run.overwrite:
+        raise BadInput(f"{attention_path(out, clip)} exists: choose another folder, or replace it with --overwrite.")
     record = record_path(out, clip)
     if record.exists() and not run.overwrite:
         raise BadInput(f"{record} exists: choose another folder, or replace it with --overwrite.")
@@ -116,6 +125,13 @@ def record_path(folder: Path, clip: Clip) -> Path:
     from decaf_gui.formats.base import safe_name
 
     return folder / "proposals" / f"{safe_name(clip.name)}.json"
+
+
+def attention_path(folder: Path, clip: Clip) -> Path:
+    """Where a clip's attention masks and maps lie."""
+    from decaf_gui.formats.base import safe_name
+
+    return folder / "attention" / safe_name(clip.name)
 
 
 def drop_partial(out: Path, clip: Clip) -> None:

@@ -41,7 +41,8 @@ def result(clip_folder, tmp_path_factory):
     out = tmp_path_factory.mktemp("result") / "out"
     formats = ["--format", "davis", "--format", "coco", "--format", "overlay"]
     expressions = ("the red shape", "which shape moves?")
-    done = propose(clip_folder, out, *formats, "--set", "tau_trk=0.1", "--set", "tau_pq=0.6", expressions=expressions)
+    settings = ("--set", "tau_trk=0.1", "--set", "tau_pq=0.6", "--attention")
+    done = propose(clip_folder, out, *formats, *settings, expressions=expressions)
     assert done.returncode == 0, done.stderr
     return out, done
 
@@ -61,6 +62,24 @@ def test_labels_have_every_frame_and_object(result):
     seen = set(np.unique([np.array(Image.open(p)) for p in labels])) - {0}
     assert seen <= set(range(1, selected + 1))
     assert seen, "no object was labelled anywhere"
+
+
+def test_the_attention_has_masks_of_its_own(result):
+    """Against OpenCV: the fused map at the frame's size, as uint8 over Otsu's threshold, frame by frame."""
+    out, _ = result
+    for number, text in enumerate(("the red shape", "which shape moves?")):
+        folder = out / "attention/clip" / str(number)
+        with np.load(folder / "maps.npz") as maps:
+            assert str(maps["expression"]) == text
+            assert {"fused", "video_object", "frame_background"} <= set(maps.files)
+            fused, frames = maps["fused"], maps["frames"]
+        assert sorted(p.name for p in folder.glob("*.png")) == [f"{frame:05d}.png" for frame in frames]
+        for cells, frame in zip(fused, frames, strict=True):
+            mask = np.array(Image.open(folder / f"{frame:05d}.png"))
+            assert set(np.unique(mask)) <= {0, 255}
+            large = cv2.resize(cells, (160, 120), interpolation=cv2.INTER_LINEAR)
+            _, expected = cv2.threshold((large * 255).round().astype(np.uint8), 0, 255, cv2.THRESH_OTSU)
+            assert (mask != expected).mean() < 0.01, "not where the attention is"
 
 
 def test_overlay_video_has_every_frame(result):

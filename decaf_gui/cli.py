@@ -222,7 +222,9 @@ def evaluate(
     preset: Preset = "paper",
     settings: Set = None,
     heads: Annotated[Path | None, typer.Option("--heads", help="Loc-Head's heads of the model.")] = None,
-    limit: Annotated[int | None, typer.Option("--limit", min=1, help="Only the first clips or videos.")] = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", "--clips", min=1, help="Only the first clips or videos.")
+    ] = None,
     sheets: Annotated[int, typer.Option("--sheets", min=0, help="Expressions on the sheets of best and worst.")] = 8,
     each: Annotated[bool, typer.Option("--each", help="Show every expression.")] = False,
     overwrite: Overwrite = False,

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 log = logging.getLogger(__name__)
 DEVICES = ("auto", "cuda", "mps", "cpu")
+DTYPES = ("auto", "float32", "bfloat16", "float16", "8bit", "4bit")
+"""Precisions of the MLLM."""
 ADVICE = "choose a smaller model, fewer or smaller frames, or another device."
 OPEN_CLIPS = 2
 """How many clips keep their SAM2 state; older ones are forgotten and rebuilt when they come back."""
@@ -71,6 +73,8 @@ class Engine:
         self.sam_card: ModelCard = card_of("sam", str(sam))
         self.device = choose_device(device)
         self.settings = settings or Settings()
+        if dtype not in DTYPES:
+            raise BadInput(f'Unknown precision "{dtype}": choose one of {", ".join(DTYPES)}.')
         self._dtype, self._attention = dtype, attention
         self._mllm: Mllm | None = None
         self._sam: Any = None

@@ -153,3 +153,8 @@ def test_bad_input_is_refused(clip, call, message):
 def test_devices_that_are_not_there_are_refused(device):
     with pytest.raises(BadInput, match=device):
         Engine(device=device)
+
+
+def test_an_unknown_precision_is_told_at_once():
+    with pytest.raises(BadInput, match=r"3bit.*float32, bfloat16, float16, 8bit, 4bit"):
+        Engine(dtype="3bit")

@@ -48,7 +48,7 @@ class ExportDialog(QDialog):
     def __init__(self, project: Project, folder: Path, parent: QWidget | None = None, *, clip: int = 0) -> None:
         super().__init__(parent)
         self.setWindowTitle(self.tr("Export labels"))
-        self._project, self._clip = project, clip
+        self._project = project
         self._rows = list(project.where(ClipRow))
         self.formats = {name: QCheckBox(form.title) for name, form in FORMATS.items() if form.writer is not None}
         next(iter(self.formats.values())).setChecked(True)

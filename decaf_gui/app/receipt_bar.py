@@ -15,10 +15,9 @@ MOST = 4
 
 
 class ReceiptBar(QFrame):
-    """`reverted` (object, Span); `looked` (object, frame) when a span is to be seen."""
+    """`reverted` (object, Span): a span is to be taken back."""
 
     reverted = Signal(int, object)
-    looked = Signal(int, int)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)

@@ -201,7 +201,6 @@ class MainWindow(ShowingWindow):
 
         left = [button(name, name) for name in ("first", "previous")]
         left += [button("play", "play"), button("next", "next"), button("last", "last")]
-        self.play_button = left[2]
         right = [
             button("track_backward", "track_backward"),
             button("track_both", "track_both", self.tr("Track")),

@@ -109,9 +109,9 @@ def _tracklets(engine: Engine, stage: Callable[[], Iterator[Event]]) -> Generato
 
 def spread_masks(grounding: Grounding, clip: Clip) -> Masks:
     """The masks of the attention alone; a frame that was not sampled takes those of the nearest one that was."""
-    from decaf_gui.grounding.attention_mask import attention_masks
+    from decaf_gui.grounding.fusion import attention_masks
 
-    sampled = [Rle.encode(mask) for mask in attention_masks(grounding, clip.size)]
+    sampled = [Rle.encode(mask) for mask in attention_masks(grounding.maps, clip.size)]
     return Masks(clip.size, {f: sampled[i] for f, i in enumerate(nearest(grounding.frames, len(clip)))})
 
 

@@ -27,7 +27,7 @@ from decaf_gui.demo.shapes_benchmark import (
     markdown_table,
     percent,
 )
-from decaf_gui.grounding.attention_mask import attention_masks
+from decaf_gui.grounding.fusion import attention_masks
 from decaf_gui.grounding.ground import DEFAULT_FRAME_SCALE
 from decaf_gui.grounding.prompts import BACKGROUND_PROMPTS, CHOICE_PROMPTS, OBJECT_PROMPTS
 from decaf_gui.grounding.settings import GroundingSettings
@@ -163,7 +163,7 @@ class Grounder:
             settings = variation.settings(standing, engine.mllm.layers)
             found = yield from self._ground(engine, clip, text, settings)
             if variation.method == "attention-mask":
-                return Found(dict(zip(found.frames, attention_masks(found, clip.size), strict=True)), found)
+                return Found(dict(zip(found.frames, attention_masks(found.maps, clip.size), strict=True)), found)
             for event in engine.segment(clip, text, found, settings):
                 if isinstance(event, Proposed):
                     proposal = event.proposal

@@ -28,8 +28,7 @@ from decaf_gui.demo.scores import Mask, open_shapes, target_masks
 from decaf_gui.demo.shapes import ShapesClip, make_clip
 from decaf_gui.demo.world import ShapesExpression
 from decaf_gui.evaluation.metrics import boundary_f, region_similarity
-from decaf_gui.grounding.attention_mask import attention_masks
-from decaf_gui.grounding.fusion import resize
+from decaf_gui.grounding.fusion import attention_masks, resize
 from decaf_gui.pipeline.engine import Engine
 from decaf_gui.pipeline.settings import Settings
 
@@ -152,7 +151,7 @@ def attention_mask(settings: Settings) -> Runner:
             yield event
             if isinstance(event, AttentionReady):
                 found = event.grounding
-        return Found(dict(zip(found.frames, attention_masks(found, clip.size), strict=True)), found)
+        return Found(dict(zip(found.frames, attention_masks(found.maps, clip.size), strict=True)), found)
 
     return run
 

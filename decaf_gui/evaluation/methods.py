@@ -105,11 +105,11 @@ class AttentionMask(Decaf):
 
     def predict(self, clip: Clip, text: str) -> Iterator[Event]:
         """See Method."""
-        from decaf_gui.grounding.attention_mask import attention_masks
+        from decaf_gui.grounding.fusion import attention_masks
 
         for event in self.engine.attend(clip, text):
             if isinstance(event, AttentionReady):
-                sampled = attention_masks(event.grounding, clip.size)
+                sampled = attention_masks(event.grounding.maps, clip.size)
                 yield Answer(spread(sampled, event.grounding.frames, len(clip)))
             else:
                 yield event

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from decaf_gui.core.entities import Proposal
-from decaf_gui.grounding.attention_mask import attention_masks
+from decaf_gui.grounding.fusion import attention_masks
 
 
 def write_attention(proposals: Sequence[Proposal], folder: Path) -> Path:
@@ -25,7 +25,7 @@ def write_attention(proposals: Sequence[Proposal], folder: Path) -> Path:
         place = beside / str(number)
         place.mkdir(parents=True)
         grounding = proposal.grounding
-        masks = attention_masks(grounding, proposal.size)
+        masks = attention_masks(grounding.maps, proposal.size)
         for frame, mask in zip(grounding.frames, masks, strict=True):
             Image.fromarray(mask.astype(np.uint8) * 255).save(place / f"{frame:05d}.png")
         named = {"fused": grounding.maps, **grounding.parts}

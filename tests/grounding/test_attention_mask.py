@@ -10,15 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from decaf_gui import Clip, Engine
-from decaf_gui.core.entities import Expression, Grounding
+from decaf_gui.core.entities import Grounding
 from decaf_gui.core.events import AttentionReady, Proposed, Stage
-from decaf_gui.core.masks import Rle
 from decaf_gui.demo.scores import open_shapes
 from decaf_gui.demo.shapes import make_clip
-from decaf_gui.formats.labelset import require_complete
-from decaf_gui.formats.proposals import label_set_of
-from decaf_gui.grounding.attention_mask import attention_masks, attention_proposal, attention_tracklet
-from decaf_gui.grounding.fusion import fuse_maps
+from decaf_gui.grounding.fusion import attention_masks, fuse_maps
 from decaf_gui.grounding.settings import GroundingSettings
 from decaf_gui.pipeline.settings import Settings
 
@@ -35,20 +31,20 @@ def test_two_levels_are_told_apart_whatever_they_are(seed, low, high):
     upper = rng.random((3, 6, 7)) < 0.3
     upper[:, 0, 0], upper[:, -1, -1] = True, False
     maps = np.where(upper, high / 100, low / 100)
-    assert np.array_equal(attention_masks(grounding(maps), (6, 7)), upper)
+    assert np.array_equal(attention_masks(grounding(maps).maps, (6, 7)), upper)
 
 
 def test_a_constant_frame_is_empty_and_leaves_the_others_alone():
     maps = np.zeros((3, 2, 2))
     maps[1] = [[0.1, 0.1], [0.1, 0.9]]
-    found = attention_masks(grounding(maps), (2, 2))
+    found = attention_masks(grounding(maps).maps, (2, 2))
     assert found.dtype == np.bool_
     assert found.tolist() == [[[False] * 2] * 2, [[False, False], [False, True]], [[False] * 2] * 2]
 
 
 def test_every_frame_has_its_own_threshold():
     dark, bright = [[0.0, 0.1], [0.1, 0.2]], [[0.5, 0.6], [0.9, 1.0]]
-    found = attention_masks(grounding([dark, bright]), (2, 2))
+    found = attention_masks(grounding([dark, bright]).maps, (2, 2))
     assert found[0].any(), "a threshold for all frames would leave the dark one empty"
     assert found[1].tolist() == [[False, False], [True, True]]
 
@@ -59,18 +55,7 @@ def test_masks_are_opencvs_otsu_of_torchs_upsampled_maps():
     large = torch.nn.functional.interpolate(torch.tensor(maps)[None], scale_factor=2, mode="bilinear")[0]
     grey = (large.numpy() * 255).astype(np.uint8)
     expected = [cv2.threshold(g, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)[1] > 0 for g in grey]
-    assert np.array_equal(attention_masks(grounding(maps), (12, 16)), expected)
-
-
-def test_the_tracklet_is_known_on_sampled_frames_and_points_at_the_peak():
-    maps = np.zeros((2, 3, 4))
-    maps[0, 1, 1], maps[1, 2, 3] = 0.5, 1.0
-    found = attention_tracklet(grounding(maps, (4, 9)), (30, 80))
-    assert found.masks.frames == (4, 9)
-    assert (found.frame, found.point, found.selected) == (9, (70.0, 25.0), True)
-    assert found.masks[9][25, 70]
-    assert found.scores.attention == 1
-    assert np.array_equal(found.masks[4], attention_masks(grounding(maps), (30, 80))[0])
+    assert np.array_equal(attention_masks(grounding(maps).maps, (12, 16)), expected)
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +75,7 @@ def test_attending_loads_no_sam2_and_is_the_first_half_of_proposing(shapes, clip
     assert isinstance(attended, AttentionReady)
     assert all(isinstance(event, Stage) for event in stages)
     assert engine._sam is None, "SAM2 is not loaded"
-    masks = attention_masks(attended.grounding, clip.size)
+    masks = attention_masks(attended.grounding.maps, clip.size)
     assert masks.shape == (8, *clip.size)
     proposal = next(e.proposal for e in engine.propose(clip, text) if isinstance(e, Proposed))
     assert np.array_equal(proposal.grounding.maps, attended.grounding.maps)
@@ -98,14 +83,6 @@ def test_attending_loads_no_sam2_and_is_the_first_half_of_proposing(shapes, clip
     again = next(e.proposal for e in engine.segment(clip, text, attended.grounding) if isinstance(e, Proposed))
     assert [t.masks for t in again.tracklets] == [t.masks for t in proposal.tracklets]
     assert [t.scores for t in again.tracklets] == [t.scores for t in proposal.tracklets]
-
-
-def test_a_clip_whose_frames_are_all_sampled_can_be_written(clip: Clip):
-    maps = np.random.default_rng(0).random((8, 6, 8))
-    proposal = attention_proposal(Expression("the dog"), grounding(maps), clip.size, len(clip))
-    labels = label_set_of([proposal], clip)
-    require_complete(labels)
-    assert labels.objects[0].masks.rle(3) == Rle.encode(attention_masks(grounding(maps), clip.size)[3])
 
 
 def test_settings_are_those_of_proposing(shapes, clip: Clip):

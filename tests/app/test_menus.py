@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from PySide6.QtWidgets import QInputDialog, QWidget
 
@@ -66,7 +67,7 @@ def test_an_object_is_locked_removed_and_shown_in_its_own_way(view, parent):
     trigger(menus.object_menu(parent, view, 1), "Unlock all frames")
     trigger(menus.object_menu(parent, view, 1), "Opacity", "contour alone")
     view.look_at(10)
-    frame = __import__("numpy").zeros((240, 320, 3), "uint8")
+    frame = np.zeros((240, 320, 3), np.uint8)
     assert [layer.opacity for layer in view.scene(frame).layers] == [0.0, None]
     view.recolour(1, "#112233")
     trigger(menus.object_menu(parent, view, 1), "Colour as at first")

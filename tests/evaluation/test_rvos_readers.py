@@ -136,7 +136,7 @@ def test_names_that_lead_elsewhere_are_refused(name, tmp_path):
         inside(name, "here")
 
 
-HOSTILE = ["../../evil", "/tmp/evil", "a/../../evil", "..", "x\\..\\evil"]
+HOSTILE = ["../../evil", "/evil", "a/../../evil", "..", "x\\..\\evil"]
 
 
 @pytest.mark.parametrize("evil", HOSTILE)

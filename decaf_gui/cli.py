@@ -134,12 +134,13 @@ def propose(
 @app.command()
 def demo(
     write: Annotated[Path | None, typer.Option("--write", help="Write demo clips with ground truth here.")] = None,
-    evaluate: Annotated[bool, typer.Option("--evaluate", help="Score the demo models on held-out clips.")] = False,
+    evaluate: Annotated[bool, typer.Option("--evaluate", help="Score the demo models beside their targets.")] = False,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the demo run's results.")] = Path("decaf-demo"),
-    seed: Annotated[int, typer.Option("--seed", help="First seed of the clips.")] = 3,
+    seed: Annotated[int | None, typer.Option("--seed", help="A clip of this seed, not a scene.")] = None,
     clips: Annotated[int | None, typer.Option("--clips", min=1, help="How many clips.")] = None,
-    level: Annotated[str, typer.Option("--level", help="kind, medium or hard.")] = "kind",
-    frames: Annotated[int, typer.Option("--frames", min=1, help="Frames of each clip.")] = 24,
+    level: Annotated[str | None, typer.Option("--level", help="kind (the default), medium or hard.")] = None,
+    frames: Annotated[int | None, typer.Option("--frames", min=1, help="Frames of each clip; else 24.")] = None,
+    scenes: Annotated[bool, typer.Option("--scenes", help="With --write: the scenes that the window shows.")] = False,
     as_frames: Annotated[bool, typer.Option("--as-frames", help="With --write: frame folders, not mp4.")] = False,
     headless: Annotated[bool, typer.Option("--headless", help="No window: run the job and say how it went.")] = False,
     device: Device = "auto",
@@ -148,10 +149,14 @@ def demo(
     """Open the demo in a window (where there is no display: run it without one); write such clips; score the models."""
     from decaf_gui import commands
 
-    if write is not None:
+    directed = seed is None and level is None and frames is None
+    seed, level, frames = 3 if seed is None else seed, level or "kind", frames or 24
+    if write is not None and scenes:
+        commands.write_demo_scenes(write, video=not as_frames, as_json=as_json)
+    elif write is not None:
         commands.write_demo_clips(write, seed, clips or 4, level, frames, video=not as_frames, as_json=as_json)
     elif evaluate:
-        commands.evaluate_demo(seed, clips, level, device, as_json=as_json)
+        commands.evaluate_demo(seed, clips, level, frames, device, as_json=as_json)
     else:
         from decaf_gui.app.display import screen_problem
 
@@ -159,7 +164,7 @@ def demo(
         if headless or as_json or problem:
             if problem:
                 sys.stderr.write(f"No window can be shown here: {problem} Running without one.\n")
-            commands.run_demo(out, seed, level, frames, device, as_json=as_json)
+            commands.run_demo(out, None if directed else (seed, level, frames), device, as_json=as_json)
         else:
             from decaf_gui.app.main import open_window
 

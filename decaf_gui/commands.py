@@ -9,11 +9,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from statistics import fmean
 from textwrap import shorten
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from decaf_gui.console import Reporter, tracklet_json
 from decaf_gui.core.clip import Clip
@@ -25,6 +22,8 @@ from decaf_gui.core.masks import Rle
 if TYPE_CHECKING:
     from decaf_gui.bench.results import Options, Result
     from decaf_gui.core.project.store import Store
+    from decaf_gui.demo.shapes import ShapesClip
+    from decaf_gui.demo.world import ShapesExpression
     from decaf_gui.formats.base import Format
     from decaf_gui.pipeline.engine import Engine
 
@@ -286,27 +285,37 @@ def write_json(path: Path, value: Any) -> Path:
     return beside.replace(path)
 
 
-def run_demo(out: Path, seed: int, level: str, frames: int, device: str, *, as_json: bool) -> None:
-    """The whole job on a generated clip whose exact masks are known: labels, overlay video, and J&F."""
-    from decaf_gui.demo.shapes import make_clip
-    from decaf_gui.demo.write import write_clips
-    from decaf_gui.evaluation.metrics import boundary_f, region_similarity
+def run_demo(out: Path, seeded: tuple[int, str, int] | None, device: str, *, as_json: bool) -> None:
+    """The whole job on a clip whose exact masks are known: labels, overlay video, and J&F.
+
+    The clip is a scene of the demo, or that of a (seed, level, frames).
+    """
+    from decaf_gui.demo.scenes import scored
+    from decaf_gui.demo.write import write_named
 
     reporter = Reporter(as_json=as_json)
-    shapes = make_clip(seed, level, frames)
-    wanted = shapes.expressions[seed % len(shapes.expressions)]
+    name, shapes, wanted = demo_clip(seeded)
     reporter.say(f'Demo clip: {len(shapes.objects)} moving shapes on {shapes.background}. Looking for "{wanted.text}".')
-    (path,) = write_clips(out / "clip", seed, 1, level, frames, video=True)
+    (path,) = write_named(out / "clip", [(name, shapes)], video=True)
     run = ProposeRun(path, (wanted.text,), out, ("davis", "coco", "overlay"), device=device, overwrite=True)
-    proposals = run_propose(run, as_json=as_json)
-    targets = [i for i, thing in enumerate(shapes.objects) if thing.id in wanted.objects]
-    truth = [np.asarray(shapes.masks[targets, t].any(axis=0)) for t in range(len(shapes.frames))]
-    pairs = [(proposals[0].mask(t), mask) for t, mask in enumerate(truth)]
-    j = fmean(region_similarity(*pair) for pair in pairs)
-    f = fmean(boundary_f(*pair) for pair in pairs)
+    j, f = scored(run_propose(run, as_json=as_json)[0], shapes, wanted)
     reporter.say(f"Against the exact masks: J {j:.3f}, F {f:.3f}, J&F {(j + f) / 2:.3f}")
     reporter.say(f"Everything is in {out.resolve()}; watch the overlay video first.")
     reporter.result(j=j, f=f, out=str(out.resolve()))
+
+
+def demo_clip(seeded: tuple[int, str, int] | None) -> tuple[str, ShapesClip, ShapesExpression]:
+    """Name and clip of the scene in which a shape leaves and returns, or of a (seed, level, frames); what to find."""
+    from decaf_gui.demo.scenes import HIDE_AND_SEEK, clip_of, ready_of
+    from decaf_gui.demo.shapes import make_clip
+    from decaf_gui.demo.write import clip_name
+
+    if seeded is None:
+        shapes = clip_of(HIDE_AND_SEEK)
+        return HIDE_AND_SEEK.name, shapes, ready_of(HIDE_AND_SEEK, shapes)[0]
+    seed, level, frames = seeded
+    shapes = make_clip(seed, level, frames)
+    return clip_name(level, seed), shapes, shapes.expressions[seed % len(shapes.expressions)]
 
 
 def write_demo_clips(
@@ -321,24 +330,38 @@ def write_demo_clips(
     reporter.result(folder=str(folder.resolve()), clips=clips)
 
 
-def evaluate_demo(seed: int, clips: int | None, level: str, device: str, *, as_json: bool) -> None:
-    """Scores the demo models on held-out seeds: a line per measure, a column per kind of expression."""
-    from decaf_gui.demo.scores import Row, evaluate
+def write_demo_scenes(folder: Path, *, video: bool, as_json: bool) -> None:
+    """The demo's scenes with DAVIS ground truth and expressions."""
+    from decaf_gui.demo.scenes import write_scenes
+
+    reporter = Reporter(as_json=as_json)
+    written = []
+    for path in write_scenes(folder, video=video):
+        written.append(path)
+        reporter.say(f"wrote {path}")
+    reporter.result(folder=str(folder.resolve()), clips=len(written))
+
+
+def evaluate_demo(seed: int, clips: int | None, level: str, frames: int, device: str, *, as_json: bool) -> None:
+    """Scores the demo models on held-out seeds: every measure with its interval and target, then by kind."""
+    from typing import get_args
+
+    from decaf_gui.demo.scores_report import Part, Row, evaluate, kind_table, part_table, plain_rows
     from decaf_gui.demo.world import level_named
     from decaf_gui.pipeline.engine import Engine
 
+    level_named(level)
     reporter = Reporter(as_json=as_json)
-    engine = Engine(device=device)
     seeds = range(seed, seed + (clips or 20))
-    rows = [e for e in reporter.watch(evaluate(engine, seeds, level_named(level))) if isinstance(e, Row)]
+    events = evaluate(Engine(device=device), seeds, level, frames=frames)
+    rows = [e for e in reporter.watch(events) if isinstance(e, Row)]
     if as_json:
-        reporter.result(level=level, seeds=list(seeds), rows=[asdict(row) for row in rows])
+        reporter.result(level=level, frames=frames, seeds=list(seeds), rows=plain_rows(rows))
         return
-    kinds = sorted({row.kind for row in rows}, key=lambda kind: (kind != "all", kind))
-    cells = {(row.measure, row.kind): f"{row.value:.3f} ({row.count})" for row in rows}
-    measures = dict.fromkeys(row.measure for row in rows)
-    title = f"Demo models on {len(seeds)} held-out clips of level {level} (synthetic shapes only): mean (count)"
-    reporter.table(title, ["measure", *kinds], [[m, *(cells.get((m, kind), "") for kind in kinds)] for m in measures])
+    clips_used = f"synthetic shapes of level {level}, {frames} frames, seeds {seeds[0]} to {seeds[-1]}"
+    for part in get_args(Part):
+        reporter.table(f"\n{part[0].upper()}{part[1:]}: {clips_used}", *part_table(rows, part))
+    reporter.table("\nMeans by kind of expression", *kind_table(rows))
 
 
 def run_benchmarks(names: Sequence[str], options: Options, out: Path, *, paper_size: bool, as_json: bool) -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from types import MappingProxyType
 
 from platformdirs import user_data_path
 
@@ -13,16 +12,6 @@ from decaf_gui.core.entities import Expression
 from decaf_gui.core.errors import BadInput
 from decaf_gui.core.project.keeping import keep_clip, keep_expression
 from decaf_gui.core.project.store import SUFFIX, Store
-
-DEMO_FRAMES = 48
-DEMO: Mapping[int, tuple[str, tuple[str, ...]]] = MappingProxyType(
-    {
-        23: ("leaves and returns", ("the purple heart", "the red cross", "the triangle", "the blue shape")),
-        39: ("two crosses", ("the cyan cross", "the blue cross", "the large shape", "the star")),
-        15: ("crossing", ("the blue star", "the circle", "the shape at the top", "the red object")),
-    }
-)
-"""The demo's clips: seed of the shapes world, name, and expressions that the demo models find in them."""
 
 
 def project_path(paths: Sequence[Path]) -> Path:
@@ -60,35 +49,30 @@ def open_project(paths: Sequence[Path], project: Path | None = None) -> Store:
 
 
 def demo_project(folder: Path | None = None) -> Store:
-    """The demo clips in a project with their expressions, made when it is not there; by default in the user's data.
+    """The demo's scenes in a project with their ready expressions, made when it is not there; else in the user's data.
 
     Raises BadInput when it cannot be written.
     """
+    from decaf_gui.demo.scenes import SCENES, write_scenes
+
     folder = folder or user_data_path("decaf-gui") / "demo"
     path = folder / f"demo{SUFFIX}"
     if path.exists():
         return Store.open(path)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        videos = {seed: _demo_video(folder, seed, name) for seed, (name, _) in DEMO.items()}
+        videos = list(write_scenes(folder, video=True))
     except OSError as error:
         raise BadInput(f"The demo cannot be written to {folder}: {error.strerror}.") from None
     store = Store.create(path)
     try:
-        for seed, video in videos.items():
+        for scene, video in zip(SCENES, videos, strict=True):
             with Clip.open(video) as clip:
                 number = keep_clip(store, clip)
-            for text in DEMO[seed][1]:
+            for text in scene.ready:
                 keep_expression(store, number, Expression(text))
     except BaseException:
         store.close()
         path.unlink(missing_ok=True)
         raise
     return store
-
-
-def _demo_video(folder: Path, seed: int, name: str) -> Path:
-    from decaf_gui.demo.write import write_clips
-
-    (made,) = write_clips(folder, seed, 1, "kind", DEMO_FRAMES, video=True)
-    return made.replace(made.with_name(f"{name}.mp4"))

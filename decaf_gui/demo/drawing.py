@@ -88,17 +88,25 @@ def outline(shape: str) -> Floats:
 
 
 def film(
-    rng: np.random.Generator, scene: NDArray[np.float32], actors: Sequence[Actor], world: Level, frames: int
+    rng: np.random.Generator,
+    scene: NDArray[np.float32],
+    actors: Sequence[Actor],
+    world: Level,
+    frames: int,
+    depth: Sequence[int] | None = None,
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """Draws all frames, far shapes first: pictures (T, H, W, 3) and visible masks (K, T, H, W)."""
+    """Draws all frames, far shapes first: pictures (T, H, W, 3) and visible masks (K, T, H, W).
+
+    `depth` are places in `actors` from far to near; without it chance decides.
+    """
     height, width = scene.shape[:2]
     skins = [_skin(rng, actor, world, (height, width)) for actor in actors]
-    depth = rng.permutation(len(actors))
+    order = rng.permutation(len(actors)) if depth is None else depth
     pictures = np.empty((frames, height, width, 3), np.uint8)
     masks = np.zeros((len(actors), frames, height, width), bool)
     for t in range(frames):
         picture = scene.copy()
-        for index in depth:
+        for index in order:
             alpha, (y0, y1, x0, x1) = _coverage(actors[index], t, (height, width))
             if alpha.size == 0:
                 continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -17,34 +18,40 @@ from decaf_gui.core.entities import Expression
 from decaf_gui.demo.mllm_architecture import CARD, IM_END
 from decaf_gui.demo.mllm_packed import Grid, PackedQuestions
 from decaf_gui.demo.shapes import ShapesClip
-from decaf_gui.demo.world import COLOURS, SHAPES, ShapesExpression
+from decaf_gui.demo.world import COLOURS, SHAPES, SIZE_WORDS, ShapesExpression
 from decaf_gui.grounding.prompts import background_question, choice_question, object_question
 
 Kind = Literal["video", "image"]
 Generator = np.random.Generator
+NO_ANSWER = -100
+"""Target of rows without an answer, which cross-entropy leaves out."""
 TOKEN = 28
 """Pixels on a side of one visual token."""
 SIZES = ((252, 336), (240, 320), (288, 288), (336, 252), (256, 352), (270, 480))
 """(H, W) of the clips: the inputs that the demo is asked with, and others around them."""
 ROWS = 3
 """Rollout rows read per question: the last prompt token and up to two attribute words of the expression."""
+OFTEN = {"colour": 1.0, "shape": 0.5, "colour_shape": 0.5, "size": 1.5, "motion": 3.0, "position": 2.5, "relation": 2.0}
+"""How often an expression of each kind is asked for. What names the shape is learned quickly, motion slowly."""
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One question on a clip; `objects` and those of attribute words are indices into the clip's objects.
+    """One question on a clip; `objects` (None: all) and those of words are indices into the clip's objects.
 
-    `pair` is the place of its background question in the pack (object questions, otherwise -1).
+    `pair` is the place of its background question in the pack (object questions, otherwise -1). `moving`: it speaks of
+    motion; `blind`: so that one frame cannot tell.
     """
 
     text: str
     answer: str
     role: Literal["object", "background"]
-    objects: frozenset[int]
+    objects: frozenset[int] | None
     words: tuple[tuple[str, frozenset[int]], ...]
     pair: int = -1
     named: bool = False
     moving: bool = False
+    blind: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,16 +73,29 @@ class Targets:
 
     `answers` (b, k, a) token ids, -100 where none; `maps` (b, k, r, n) coverage to attend to, all zero where there is
     nothing to attend to; `pairs` (b, k) place of the background question, -1 for none; `named` (b, k): the
-    expression says the shape; `moving` (b, k): it speaks of motion; `coverage` per clip (objects, n).
+    expression says the shape; `blind` (b, k): it speaks of motion and one frame cannot tell, so that every object is
+    to be attended to and no answer is wanted; `coverage` per clip (objects, n).
     """
 
     answers: Tensor
     maps: Tensor
     pairs: Tensor
     named: Tensor
-    moving: Tensor
+    blind: Tensor
     coverage: tuple[Tensor, ...]
     clips: tuple[ShapesClip, ...]
+
+    def to(self, device: torch.device) -> Targets:
+        """The same on a device."""
+        return replace(
+            self,
+            answers=self.answers.to(device),
+            maps=self.maps.to(device),
+            pairs=self.pairs.to(device),
+            named=self.named.to(device),
+            blind=self.blind.to(device),
+            coverage=tuple(c.to(device) for c in self.coverage),
+        )
 
 
 class Wording:
@@ -170,10 +190,11 @@ def token_coverage(coverage: Tensor, kind: Kind, frame_scale: int = CARD.frame_s
 def ask(clip: ShapesClip, count: int, random: Generator, *, full: bool) -> list[Question]:
     """`count` questions on `clip`: object questions first, then the background questions that they pair with.
 
-    Expressions that do not say the shape are three times as likely. Without `full` an object question is its
-    expression alone (first stage of the curriculum).
+    Kinds of expressions come as `OFTEN` says. Without `full` an object question is its expression alone (first stage
+    of the curriculum).
     """
-    weights = np.array([1.0 if _named(e) else 3.0 for e in clip.expressions])
+    kinds = Counter(e.kind for e in clip.expressions)
+    weights = np.array([OFTEN[e.kind] / kinds[e.kind] for e in clip.expressions])
     order = random.choice(len(weights), size=len(weights), replace=False, p=weights / weights.sum())
     ranked = [clip.expressions[i] for i in order]
     categories = list(dict.fromkeys(e.answer for e in ranked))[:2]
@@ -192,7 +213,7 @@ def object_ask(clip: ShapesClip, expression: ShapesExpression, pair: int = -1, *
         answer=expression.answer,
         role="object",
         objects=targets_of(clip, expression),
-        words=_attributes(clip, asked.query),
+        words=_attributes(clip, expression),
         pair=pair,
         named=_named(expression),
         moving=expression.kind == "motion",
@@ -215,9 +236,16 @@ def _named(expression: ShapesExpression) -> bool:
     return expression.kind in ("shape", "colour_shape")
 
 
-def _attributes(clip: ShapesClip, query: str) -> tuple[tuple[str, frozenset[int]], ...]:
-    """Colour and shape words of the query with all objects that have them."""
-    said = query.rstrip(".?").split()
+def _attributes(clip: ShapesClip, expression: ShapesExpression) -> tuple[tuple[str, frozenset[int]], ...]:
+    """Words that tell objects apart, with the objects that they are true of.
+
+    Colour and shape words; of expressions of size, position and motion the one word that says it ("large", "left").
+    """
+    said = Expression(expression.text).query.rstrip(".?").split()
+    if expression.kind in ("position", "motion"):
+        return ((said[-1], targets_of(clip, expression)),)
+    if expression.kind == "size":
+        return tuple((word, targets_of(clip, expression)) for word in said if word in SIZE_WORDS)
     found = [(word, _having(clip, word, "colour")) for word in said if word in COLOURS]
     found += [(word, _having(clip, word, "shape")) for word in said if word in SHAPES]
     return tuple(found[: ROWS - 1])
@@ -244,9 +272,11 @@ def pack(
     prefix, visual = wording.prefix(kind, tokens)
     owners = [i for i, made in enumerate(inputs) for _ in range(len(made[0]))]
     coverage = tuple(c for made in inputs for c in made[2].unbind(1))
-    suffix, lengths, rows, answers = _texts([[*questions[i]] for i in owners], kind, wording)
-    maps = torch.stack([_maps(questions[i], c) for i, c in zip(owners, coverage, strict=True)])
-    asked = [questions[i] for i in owners]
+    asked = [[_in_one_frame(q) if kind == "image" else q for q in questions[i]] for i in owners]
+    suffix, lengths, rows, answers = _texts(asked, kind, wording)
+    maps = torch.stack([_maps(qs, c) for qs, c in zip(asked, coverage, strict=True)])
+    blind = torch.tensor([[q.blind for q in qs] for qs in asked])
+    answers[blind] = NO_ANSWER
     packed = PackedQuestions(
         kind, grid, pixels, torch.tensor(prefix), visual, suffix, lengths, rows, answers=answers.shape[2]
     )
@@ -255,11 +285,18 @@ def pack(
         maps=maps,
         pairs=torch.tensor([[q.pair for q in qs] for qs in asked]),
         named=torch.tensor([[q.named for q in qs] for qs in asked]),
-        moving=torch.tensor([[q.moving for q in qs] for qs in asked]),
+        blind=blind,
         coverage=coverage,
         clips=tuple(views[i].clip for i in owners),
     )
     return packed, targets
+
+
+def _in_one_frame(question: Question) -> Question:
+    """The question as a single frame can be asked: where it speaks of motion, any of all objects may be meant."""
+    if not question.moving:
+        return question
+    return replace(question, objects=None, words=(), blind=True)
 
 
 def _input(
@@ -278,7 +315,7 @@ def _texts(asked: Sequence[Sequence[Question]], kind: Kind, wording: Wording) ->
     pad = wording.tokenizer.pad_token_id
     ids = [[(p + a + [pad] * longest)[:longest] for p, a, _ in line] for line in made]
     rows = [[_row_places(len(p), places) for p, _, places in line] for line in made]
-    answers = [[(a + [-100] * most)[:most] for _, a, _ in line] for line in made]
+    answers = [[(a + [NO_ANSWER] * most)[:most] for _, a, _ in line] for line in made]
     lengths = [[len(p) for p, _, _ in line] for line in made]
     return torch.tensor(ids), torch.tensor(lengths), torch.tensor(rows), torch.tensor(answers)
 
@@ -302,29 +339,37 @@ def _question_maps(question: Question, coverage: Tensor) -> Tensor:
     return torch.stack(maps)
 
 
-def _union(coverage: Tensor, objects: Iterable[int]) -> Tensor:
-    return coverage[sorted(objects)].sum(dim=0).clamp(max=1)
+def _union(coverage: Tensor, objects: Iterable[int] | None) -> Tensor:
+    chosen = range(len(coverage)) if objects is None else sorted(objects)
+    return coverage[list(chosen)].sum(dim=0).clamp(max=1)
 
 
 def choice_batch(clips: Sequence[ShapesClip], random: Generator, wording: Wording) -> tuple[Tensor, Tensor]:
     """Text-only category choices: ids (b, n) padded on the right and answer targets (b, n), -100 elsewhere.
 
-    Candidates are noisy answers as grounding gives them; a named shape decides, otherwise the most frequent one.
+    Candidates are noisy answers as grounding gives them; a named shape decides, of motion the video's answer (the first
+    one), otherwise the most frequent one.
     """
     lines = [_choice(clip.expressions[random.integers(len(clip.expressions))], random) for clip in clips]
     made = [(wording.ids(wording.template(None, q)), wording.ids(a + IM_END)) for q, a in lines]
     longest = max(len(p) + len(a) for p, a in made)
     pad = [wording.tokenizer.pad_token_id] * longest
     ids = torch.tensor([(p + a + pad)[:longest] for p, a in made])
-    targets = torch.tensor([([-100] * (len(p) - 1) + a + [-100] * longest)[:longest] for p, a in made])
+    none = [NO_ANSWER] * longest
+    targets = torch.tensor([(none[: len(p) - 1] + a + none)[:longest] for p, a in made])
     return ids, targets
 
 
 def _choice(expression: ShapesExpression, random: Generator) -> tuple[str, str]:
+    """The video's answer comes first; of motion it alone knows."""
     asked = Expression(expression.text)
     count = int(random.integers(2, CARD.frames + 2))
-    share = random.uniform(0.0, 0.45)
+    moving = expression.kind == "motion"
+    share = random.uniform(0.5, 1.0) if moving else random.uniform(0.0, 0.45)
     said = [expression.answer if random.random() > share else str(random.choice(SHAPES)) for _ in range(count)]
+    if moving:
+        said[0] = str(random.choice(SHAPES))
+        return choice_question(asked, said), said[0]
     answer = expression.answer if _named(expression) else max(said, key=said.count)
     return choice_question(asked, said), answer
 

@@ -13,12 +13,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from decaf_gui.demo.mllm_data import Targets
+from decaf_gui.demo.mllm_data import NO_ANSWER, Targets
 from decaf_gui.demo.mllm_packed import PackedQuestions, PackedResult
 from decaf_gui.demo.shapes import ShapesClip
-from decaf_gui.demo.world import COLOURS, SHAPES
+from decaf_gui.demo.world import COLOURS, MOTIONS, SHAPES, SIZE_WORDS
 
-IGNORED = -100
+IGNORED = NO_ANSWER
+OUTERMOST = ("left", "right", "top", "bottom")
+CLEAR = 0.1
+"""Share of the picture by which an object must be farther out than all others, as in the expressions."""
 SEEN = 0.05
 """Least total coverage (in tokens) of an object that can be attended to."""
 
@@ -32,8 +35,10 @@ class Weights:
     dice: float = 1.0
     attribute: float = 0.5
     background: float = 0.5
-    shape: float = 1.0
-    colour: float = 0.5
+    shape: float = 0.6
+    colour: float = 0.4
+    size: float = 0.4
+    sides: float = 1.0
     motion: float = 1.0
     contrast: float = 1.0
 
@@ -44,21 +49,27 @@ class DenseHead(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(width)
-        self.sizes = (len(SHAPES) + 1, len(COLOURS) + 1, 2)
+        self.sizes = [len(words) + 1 for words in (SHAPES, COLOURS, SIZE_WORDS, MOTIONS)] + [len(OUTERMOST)]
         self.read = nn.Linear(width, sum(self.sizes))
 
     def forward(self, seen: Tensor) -> tuple[Tensor, ...]:
-        """Logits of shape and colour (class 0 is background) and velocity (x, y), each (b, n, classes)."""
-        return tuple(self.read(self.norm(seen)).float().split(list(self.sizes), dim=-1))
+        """Logits of shape, colour, size and motion (class 0 is background) and of the sides, each (b, n, classes)."""
+        return tuple(self.read(self.norm(seen)).float().split(self.sizes, dim=-1))
 
 
 @dataclass(frozen=True, eq=False)
 class DenseTargets:
-    """Per visual token: shape and colour classes (b, n), `IGNORED` where mixed; velocity (b, n, 2) or NaN."""
+    """What is under each visual token: classes (b, n), `IGNORED` where it is mixed or nothing can be told.
+
+    `sides` (b, n, 4) of 0/1: whether the object is the outermost to the left, right, top and bottom in this frame, NaN
+    where that is not clear.
+    """
 
     shape: Tensor
     colour: Tensor
-    velocity: Tensor
+    size: Tensor
+    motion: Tensor
+    sides: Tensor
 
 
 def question_losses(
@@ -127,13 +138,13 @@ def contrast_loss(maps: Tensor, batch: PackedQuestions, targets: Targets) -> Ten
     off = (seen - (coverage > 0.05).float()).amax(dim=-1).clamp_min(0)
     hinge = (0.5 - on + off).clamp_min(0)
     overlap = 1 - 2 * (seen * coverage).sum(-1) / ((seen**2).sum(-1) + (coverage**2).sum(-1)).clamp_min(1e-6)
-    usable = (targets.pairs >= 0) & (coverage.amax(dim=-1) > 0.5)
+    usable = (targets.pairs >= 0) & ~targets.blind & (coverage.amax(dim=-1) > 0.5)
     return _mean(overlap + hinge, usable.float())
 
 
 def gaussian(maps: Tensor, shape: tuple[int, int, int], size: int) -> Tensor:
     """Each frame of maps (b, k, n) smoothed by a Gaussian of `size` cells, sigma 1, zeros beyond the border."""
-    at = torch.arange(size) - (size - 1) / 2
+    at = torch.arange(size, device=maps.device) - (size - 1) / 2
     line = torch.exp(-(at**2) / 2)
     line = line / line.sum()
     flat = maps.reshape(-1, 1, *shape[1:])
@@ -148,11 +159,17 @@ def dense_losses(heads: Iterable[nn.Module], features: Sequence[Tensor], wanted:
 
 
 def _dense_losses(read: tuple[Tensor, ...], wanted: DenseTargets) -> dict[str, Tensor]:
-    """Cross-entropy of shape and colour and the error of the velocity (videos)."""
-    shape, colour, velocity = read
-    known = ~wanted.velocity.isnan().any(dim=-1)
-    motion = F.smooth_l1_loss(velocity[known], wanted.velocity[known]) if bool(known.any()) else velocity.sum() * 0
-    return {"shape": _balanced(shape, wanted.shape), "colour": _balanced(colour, wanted.colour), "motion": motion}
+    """Cross-entropies of what the head reads."""
+    shape, colour, size, motion, sides = read
+    known = ~wanted.sides.isnan()
+    each = F.binary_cross_entropy_with_logits(sides, wanted.sides.nan_to_num(), reduction="none")
+    return {
+        "shape": _balanced(shape, wanted.shape),
+        "colour": _balanced(colour, wanted.colour),
+        "size": _balanced(size, wanted.size),
+        "motion": _balanced(motion, wanted.motion),
+        "sides": _mean(each, known.float()),
+    }
 
 
 def _balanced(logits: Tensor, wanted: Tensor) -> Tensor:
@@ -168,32 +185,52 @@ def dense_targets(targets: Targets, batch: PackedQuestions) -> DenseTargets:
     return DenseTargets(*(torch.stack(parts) for parts in zip(*made, strict=True)))
 
 
-def _dense(clip: ShapesClip, coverage: Tensor, batch: PackedQuestions) -> tuple[Tensor, Tensor, Tensor]:
+def _dense(clip: ShapesClip, coverage: Tensor, batch: PackedQuestions) -> tuple[Tensor, ...]:
     most, owner = coverage.max(dim=0)
     mixed = (most < 0.34) & (coverage.sum(dim=0) > 0.05)
-    shape = _classes(most, owner, mixed, [SHAPES.index(o.shape) for o in clip.objects])
-    colour = _classes(most, owner, mixed, [COLOURS.index(o.colour) for o in clip.objects])
-    velocity = coverage.new_full((coverage.shape[1], 2), float("nan"))
-    if batch.kind == "video":
-        speeds = _speeds(clip, len(clip.frames))
-        velocity = torch.where((most >= 0.34)[:, None], speeds[owner], velocity)
-    return shape, colour, velocity
+    things = clip.objects
+    told = batch.kind == "video"
+    ways = [MOTIONS.index(o.motion) if told and not o.returns else IGNORED - 1 for o in things]
+    names = (
+        [SHAPES.index(o.shape) for o in things],
+        [COLOURS.index(o.colour) for o in things],
+        [SIZE_WORDS.index(o.size) for o in things],
+        ways,
+    )
+    sides = outermost(coverage, (batch.grid[0], batch.grid[1] // 2, batch.grid[2] // 2))
+    sides = sides.gather(0, owner[None, :, None].expand(1, -1, len(OUTERMOST)))[0]
+    sides = sides.masked_fill((most < 0.34)[:, None], float("nan"))
+    return (*(_classes(most, owner, mixed, classes) for classes in names), sides)
 
 
 def _classes(most: Tensor, owner: Tensor, mixed: Tensor, names: Sequence[int]) -> Tensor:
-    classes = torch.where(most >= 0.34, torch.tensor(names)[owner] + 1, 0)
+    classes = torch.where(most >= 0.34, torch.tensor(names, device=owner.device)[owner] + 1, 0)
     return classes.masked_fill(mixed, IGNORED)
 
 
-def _speeds(clip: ShapesClip, frames: int) -> Tensor:
-    """Each object's way across the clip in frame widths and heights (x, y), from its mask's centres: (objects, 2)."""
-    height, width = clip.masks.shape[2:]
-    masks = torch.from_numpy(clip.masks[:, [0, frames // 2, frames - 1], ::4, ::4].copy()).float()
-    mass = masks.sum(dim=(2, 3))
-    x = (masks.sum(dim=2) * torch.arange(masks.shape[3])).sum(-1) / mass * 4 / width
-    y = (masks.sum(dim=3) * torch.arange(masks.shape[2])).sum(-1) / mass * 4 / height
-    ways = torch.stack([x, y], dim=-1)
-    return 2 * torch.nan_to_num(ways[:, 1] - ways[:, 0], nan=float("nan"))
+def outermost(coverage: Tensor, shape: tuple[int, int, int]) -> Tensor:
+    """Which objects of coverage (objects, n) are clearly farther out than all others, on tokens of `shape` (t, h, w).
+
+    (objects, n, 4) in the order of `OUTERMOST`: 1 yes, 0 no, NaN where the gap is below `CLEAR` of the picture, where
+    the object is not seen, or where it is the only one.
+    """
+    _, h, w = shape
+    seen = coverage.unflatten(1, shape)
+    mass = seen.sum(dim=(2, 3))
+    x = (seen.sum(dim=2) * (torch.arange(w, device=seen.device) + 0.5) / w).sum(-1) / mass
+    y = (seen.sum(dim=3) * (torch.arange(h, device=seen.device) + 0.5) / h).sum(-1) / mass
+    along = torch.stack([-x, x, -y, y], dim=-1).masked_fill((mass < SEEN)[..., None], float("nan"))
+    return _clearly_first(along).repeat_interleave(h * w, dim=1)
+
+
+def _clearly_first(along: Tensor) -> Tensor:
+    """Whether each of (objects, t, 4) exceeds all others, NaN (not there) left out, by `CLEAR`: 1, 0 or NaN."""
+    count = len(along)
+    others = along.nan_to_num(nan=-torch.inf).expand(count, *along.shape).clone()
+    others[range(count), range(count)] = -torch.inf
+    gap = along - others.amax(dim=1)
+    first = torch.where(gap > CLEAR, 1.0, torch.where(gap < 0, 0.0, torch.nan))
+    return first.masked_fill(gap.isnan() | gap.isinf(), torch.nan)
 
 
 def mean_of(parts: Sequence[Mapping[str, float]]) -> dict[str, float]:

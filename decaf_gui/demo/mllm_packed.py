@@ -9,7 +9,7 @@ apart. Letters in shapes: b clips, k questions, s question tokens, p prefix toke
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import torch
@@ -41,6 +41,11 @@ class PackedQuestions:
     lengths: Tensor
     rows: Tensor
     answers: int = 2
+
+    def to(self, device: torch.device) -> PackedQuestions:
+        """The same on a device."""
+        names = ("pixels", "prefix", "suffix", "lengths", "rows")
+        return replace(self, **{name: getattr(self, name).to(device) for name in names})
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,13 +111,13 @@ def _positions(model: Any, batch: PackedQuestions) -> Tensor:
     ids = torch.cat([batch.prefix, batch.prefix.new_zeros(length)])[None]
     kinds = torch.zeros_like(ids)
     kinds[:, slice(*batch.visual)] = 2 if is_video else 1
-    grid = torch.tensor([batch.grid])
+    grid = torch.tensor([batch.grid], device=ids.device)
     positions, _ = model.model.get_rope_index(
         ids,
         mm_token_type_ids=kinds,
         video_grid_thw=grid if is_video else None,
         image_grid_thw=None if is_video else grid,
-        second_per_grid_ts=torch.ones(1) if is_video else None,
+        second_per_grid_ts=torch.ones(1, device=ids.device) if is_video else None,
     )
     prefix, suffix = positions.split([len(batch.prefix), length], dim=2)
     return torch.cat([prefix, suffix.repeat(1, 1, questions)], dim=2)
@@ -129,7 +134,7 @@ def _layer(
     k, v = (x.repeat_interleave(attend.num_key_value_groups, dim=1) for x in (k, v))
     attention = _attention(q * attend.scaling, k, batch)
     if last:
-        rows = batch.lengths[..., None] - 1 + torch.arange(batch.answers)
+        rows = batch.lengths[..., None] - 1 + torch.arange(batch.answers, device=hidden.device)
         mixed = _mix_rows(attention, v, rows, batch)
         hidden = _take(hidden[:, len(batch.prefix) :].unflatten(1, batch.suffix.shape[1:]), rows)
     else:
@@ -154,15 +159,15 @@ def _attention(q: Tensor, k: Tensor, batch: PackedQuestions) -> LayerAttention:
     q_prefix, q_own = _split(q, batch)
     k_prefix, k_own = _split(k, batch)
     length, questions, own = len(batch.prefix), *batch.suffix.shape[1:]
-    prefix = (q_prefix @ k_prefix.transpose(-1, -2)).float() + _causal(length)
+    prefix = (q_prefix @ k_prefix.transpose(-1, -2)).float() + _causal(length, q.device)
     across = (q_own.flatten(2, 3) @ k_prefix.transpose(-1, -2)).float().unflatten(2, (questions, own))
-    inside = (q_own @ k_own.transpose(-1, -2)).float() + _causal(own)
+    inside = (q_own @ k_own.transpose(-1, -2)).float() + _causal(own, q.device)
     both = torch.cat([across, inside], dim=-1).softmax(dim=-1)
     return LayerAttention(prefix.softmax(dim=-1), *both.split([length, own], dim=-1))
 
 
-def _causal(size: int) -> Tensor:
-    return torch.full((size, size), float("-inf")).triu(1)
+def _causal(size: int, device: torch.device) -> Tensor:
+    return torch.full((size, size), float("-inf"), device=device).triu(1)
 
 
 def _mix(attention: LayerAttention, v: Tensor, batch: PackedQuestions) -> Tensor:
@@ -200,7 +205,7 @@ def rollout_rows(layers: Sequence[LayerAttention], batch: PackedQuestions) -> Te
     r <- (r + r A)/2 from the last layer down, head weights from the mean over the rows of prefix and prompt of the
     largest attention to a visual key (eqs. 1 to 3).
     """
-    with torch.autocast("cpu", enabled=False):
+    with torch.autocast(batch.rows.device.type, enabled=False):
         own = F.one_hot(batch.rows, batch.suffix.shape[2]).float()
         prefix = own.new_zeros(*batch.rows.shape, len(batch.prefix))
         for attention in reversed(layers):
@@ -216,7 +221,7 @@ def rollout_rows(layers: Sequence[LayerAttention], batch: PackedQuestions) -> Te
 def _head_weights(attention: LayerAttention, batch: PackedQuestions) -> Tensor:
     """One weight per input, head and question, the largest head's being 1: (b, h, k)."""
     span = slice(*batch.visual)
-    asked = torch.arange(batch.suffix.shape[2]) < batch.lengths[..., None]
+    asked = torch.arange(batch.suffix.shape[2], device=batch.lengths.device) < batch.lengths[..., None]
     own = (attention.across[..., span].amax(dim=-1) * asked[:, None]).sum(dim=-1)
     shared = attention.prefix[..., span].amax(dim=-1).sum(dim=-1)
     means = (shared[..., None] + own) / (len(batch.prefix) + batch.lengths[:, None])
@@ -226,7 +231,7 @@ def _head_weights(attention: LayerAttention, batch: PackedQuestions) -> Tensor:
 def vision_tower(visual: Any, pixels: Tensor, grid: Grid) -> Tensor:
     """The tower on b equal inputs, windows batched: (b, merged tokens, D) in (frame, row, column) order."""
     inputs = pixels.shape[0]
-    frame = torch.tensor([[1, *grid[1:]]])
+    frame = torch.tensor([[1, *grid[1:]]], device=pixels.device)
     weight = visual.patch_embed.proj.weight.flatten(1)
     hidden = F.linear(pixels, weight).reshape(inputs * grid[0], grid[1] * grid[2], -1).float()
     rotary = visual.rotary_pos_emb(hidden, get_vision_position_ids(frame, visual.spatial_merge_size))
@@ -245,7 +250,7 @@ def _windows(visual: Any, frame: Tensor) -> Tensor:
     order, ends = get_vision_window_index(
         frame, spatial_merge_size=merge, window_size=visual.window_size, patch_size=visual.patch_size
     )
-    patches = (order[:, None] * merge**2 + torch.arange(merge**2)).flatten()
+    patches = (order[:, None] * merge**2 + torch.arange(merge**2, device=order.device)).flatten()
     parts = patches.split(ends.diff().tolist())
     return torch.nn.utils.rnn.pad_sequence(list(parts), batch_first=True, padding_value=-1)
 
@@ -261,7 +266,7 @@ def _vision_attention(attend: Any, x: Tensor, rotary: tuple[Tensor, Tensor], win
     real = windows >= 0
     q, k, v = (y[:, windows.clamp_min(0)].transpose(2, 3) for y in (q, k, v))
     mixed = _softmax_mix(q, k, v, attend.scaling, None if bool(real.all()) else real).transpose(2, 3)
-    back = torch.empty(x.shape[1], dtype=torch.long)
+    back = torch.empty(x.shape[1], dtype=torch.long, device=x.device)
     back[windows[real]] = real.flatten().nonzero()[:, 0]
     parts: Tensor = attend.proj(mixed.flatten(1, 2)[:, back].flatten(2))
     return parts

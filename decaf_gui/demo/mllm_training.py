@@ -1,18 +1,19 @@
-"""Trains the bundled demo MLLM on the shapes world: `python -m decaf_gui.demo.mllm_training --out DIR --minutes N`.
+"""Trains the bundled demo MLLM on the shapes world: `python -m decaf_gui.demo.mllm_training --out DIR --steps N`.
 
-One CPU core is enough; the run is resumable (`--resume`) and `--export FOLDER` writes the model in the layout of
-the released ones. The curriculum goes from bare expressions on small inputs to the engine's own questions and sizes.
+One CPU core is enough; what a step sees depends on seed and step alone, so a run that was broken off goes on as it
+would have (`--resume`). `--export FOLDER` writes the model in the layout of the released ones. The curriculum goes from
+bare expressions on small inputs to the engine's own questions and sizes.
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import logging
 import time
-from collections import deque
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from transformers import Qwen2_5_VLForConditionalGeneration
 
 from decaf_gui.demo import mllm_architecture as architecture
 from decaf_gui.demo.mllm_data import (
@@ -34,7 +36,7 @@ from decaf_gui.demo.mllm_data import (
     some_frames,
     view,
 )
-from decaf_gui.demo.mllm_held_out import HELD_OUT_SEED, HeldOut, evaluate
+from decaf_gui.demo.mllm_held_out import HELD_OUT_SEED, evaluate
 from decaf_gui.demo.mllm_losses import (
     DenseHead,
     Weights,
@@ -47,8 +49,12 @@ from decaf_gui.demo.mllm_losses import (
 )
 from decaf_gui.demo.mllm_packed import PackedQuestions, packed_forward, vision_tower
 from decaf_gui.demo.shapes import make_clip
+from decaf_gui.pipeline.engine import choose_device
 
 FIRST_SEED = 1_000_000
+TURN = 3
+"""Steps after which each size has one more clip."""
+HELD_OUT_EVERY, HELD_OUT_SEEDS = 400, range(HELD_OUT_SEED, HELD_OUT_SEED + 32)
 LOG = logging.getLogger(__name__)
 
 
@@ -70,16 +76,18 @@ class Task:
 
 
 TOWER = Task(clips=24, videos=0, questions=0, frame_scale=1)
+TOWER_MOVING = Task(clips=4, videos=8, questions=0)
 BARE = Task(clips=8, videos=4, full=False, frames=4, frame_scale=1)
+BARE_MOVING = Task(clips=4, videos=6, full=False)
 SMALL = Task(clips=6, videos=3, frames=4, frame_scale=1)
-BARE_LARGE = Task(clips=4, videos=2, full=False)
-LARGE = Task(clips=4, videos=2)
+LARGE = Task(clips=4, videos=3)
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
     """A part of the curriculum up to the share `until` of the run: tasks with how often they come."""
 
+    name: str
     until: float
     tasks: tuple[tuple[float, Task], ...]
     contrast: bool = False
@@ -93,40 +101,48 @@ class Stage:
 
 # A step of LARGE costs three of BARE, and what BARE teaches (which object is meant, what it is) carries over.
 CURRICULUM = (
-    Stage(0.06, ((1.0, TOWER),)),
-    Stage(0.22, ((1.0, BARE),)),
-    Stage(0.45, ((0.80, BARE), (0.12, SMALL), (0.08, BARE_LARGE)), contrast=True, choices=True),
-    Stage(0.80, ((0.40, BARE), (0.15, SMALL), (0.45, LARGE)), contrast=True, choices=True),
-    Stage(1.00, ((0.15, SMALL), (0.85, LARGE)), contrast=True, choices=True),
+    Stage("tower", 0.10, ((0.6, TOWER), (0.4, TOWER_MOVING))),
+    Stage("bare", 0.30, ((0.7, BARE), (0.3, BARE_MOVING))),
+    Stage("mixed", 0.50, ((0.5, BARE), (0.3, BARE_MOVING), (0.2, SMALL)), contrast=True, choices=True),
+    Stage("full", 0.80, ((0.2, BARE_MOVING), (0.2, SMALL), (0.6, LARGE)), contrast=True, choices=True),
+    Stage("last", 1.00, ((0.15, SMALL), (0.85, LARGE)), contrast=True, choices=True),
+)
+# From weights that know shapes and colours (`--start`): what the tower must still learn, then full questions.
+CONTINUED = (
+    Stage("tower", 0.12, ((0.3, TOWER), (0.7, TOWER_MOVING))),
+    Stage("mixed", 0.40, ((0.35, BARE), (0.35, BARE_MOVING), (0.3, LARGE)), contrast=True, choices=True),
+    Stage("full", 0.70, ((0.15, BARE), (0.25, BARE_MOVING), (0.6, LARGE)), contrast=True, choices=True),
+    Stage("last", 1.00, ((0.1, SMALL), (0.9, LARGE)), contrast=True, choices=True),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The run: `minutes` in all (earlier parts of a resumed run included), peak rate, seeds."""
+    """The run: `steps` in all (earlier parts of a resumed run included), peak rate, seed."""
 
-    minutes: float
+    steps: int
     rate: float = 1e-3
     warmup: int = 150
-    decay_from: float = 0.6
+    decay_from: float = 0.5
     ema: float = 0.998
     seed: int = 1
     curriculum: tuple[Stage, ...] = CURRICULUM
 
-    def stage(self, share: float) -> Stage:
-        """The stage at `share` of the run."""
-        return next((s for s in self.curriculum if share < s.until), self.curriculum[-1])
+    def stage(self, step: int) -> Stage:
+        """The stage of a step."""
+        return next((s for s in self.curriculum if step < s.until * self.steps), self.curriculum[-1])
 
-    def learning_rate(self, step: int, share: float) -> float:
+    def learning_rate(self, step: int) -> float:
         """Warm-up by steps, then constant, then linear to a fiftieth from `decay_from` on."""
-        fall = max(0.02, 1 - max(0.0, share - self.decay_from) / (1 - self.decay_from))
+        fall = max(0.02, 1 - max(0.0, step / self.steps - self.decay_from) / (1 - self.decay_from))
         return self.rate * min(1.0, (step + 1) / self.warmup) * fall
 
 
 class Trainee:
     """Model, dense head, optimiser and running average, as one thing to save and load."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, device: str = "cpu") -> None:
+        self.device = torch.device(device)
         self.model = architecture.build_mllm(seed)
         self.processor = architecture.build_processor(architecture.demo_tokenizer())
         with torch.random.fork_rng(devices=[]):
@@ -134,9 +150,16 @@ class Trainee:
             width = self.model.config.text_config.hidden_size
             self.heads = torch.nn.ModuleList([DenseHead(width), DenseHead(width)])
             initialise(self.model)
+        self.model.to(self.device)
+        self.heads.to(self.device)
         self.averaged = {name: p.detach().clone() for name, p in self.model.named_parameters()}
         self.optimiser = torch.optim.AdamW(self._groups(), lr=0.0, betas=(0.9, 0.98), fused=True)
-        self.step, self.seconds, self.next_seed, self.best = 0, 0.0, FIRST_SEED, -1.0
+        self.step, self.seconds, self.best = 0, 0.0, -1.0
+
+    def start_from(self, weights: Mapping[str, Tensor]) -> None:
+        """Takes over a model's weights; heads, optimiser and counters stay as new."""
+        self.model.load_state_dict(weights, strict=False)
+        self.averaged = {name: p.detach().clone() for name, p in self.model.named_parameters()}
 
     def _groups(self) -> list[dict[str, Any]]:
         parameters = [*self.model.parameters(), *self.heads.parameters()]
@@ -164,7 +187,7 @@ class Trainee:
             "heads": self.heads.state_dict(),
             "averaged": self.averaged,
             "optimiser": self.optimiser.state_dict(),
-            "counters": (self.step, self.seconds, self.next_seed, self.best),
+            "counters": (self.step, self.seconds, self.best),
         }
         beside = path.with_suffix(".part")
         torch.save(state, beside)
@@ -172,12 +195,12 @@ class Trainee:
 
     def load(self, path: Path) -> None:
         """Reads a state written by `save`."""
-        state = torch.load(path, weights_only=True)
+        state = torch.load(path, weights_only=True, map_location=self.device)
         self.model.load_state_dict(state["model"])
         self.heads.load_state_dict(state["heads"])
         self.averaged = state["averaged"]
         self.optimiser.load_state_dict(state["optimiser"])
-        self.step, self.seconds, self.next_seed, self.best = state["counters"]
+        self.step, self.seconds, self.best = state["counters"]
 
 
 def initialise(model: Any) -> None:
@@ -193,22 +216,28 @@ def initialise(model: Any) -> None:
 
 
 class Pool:
-    """Clips that several steps share: a quarter of each draw is new, so that drawing costs little and varies much."""
+    """Clips that steps share, so that drawing costs little.
 
-    def __init__(self, next_seed: int, per_size: int = 40) -> None:
-        self.next_seed, self.per_size = next_seed, per_size
-        self._views: dict[tuple[int, int], deque[View]] = {size: deque(maxlen=per_size) for size in SIZES}
+    Step n sees some of `window` clips of one size, a new one each `TURN` steps. Which ones depends on the step and its
+    random numbers alone, so a resumed run sees what it would have seen.
+    """
 
-    def draw(self, count: int, random: Generator) -> list[View]:
+    def __init__(self, window: int = 40) -> None:
+        self.window = window
+        self._view = functools.lru_cache(maxsize=window * len(SIZES) + 64)(training_view)
+
+    def draw(self, step: int, count: int, random: Generator) -> list[View]:
         """`count` different clips of one size, 8 frames each."""
-        size = SIZES[random.integers(len(SIZES))]
-        views = self._views[size]
-        for _ in range(max(1, count // 4, count - len(views))):
-            level = str(random.choice(["kind", "medium"], p=[0.85, 0.15]))
-            views.append(view(make_clip(self.next_seed, level, frames=8, size=size)))
-            self.next_seed += 1
-        chosen = random.choice(len(views), size=count, replace=False)
-        return [views[i] for i in chosen]
+        size = int(random.integers(len(SIZES)))
+        newest = self.window + step // TURN
+        chosen = newest - random.choice(self.window, size=count, replace=False)
+        return [self._view(FIRST_SEED + int(number) * len(SIZES) + size) for number in chosen]
+
+
+def training_view(seed: int) -> View:
+    """The clip of a training seed, whose size follows from the seed."""
+    level = "medium" if np.random.default_rng(seed).random() < 0.15 else "kind"
+    return view(make_clip(seed, level, frames=architecture.CARD.frames, size=SIZES[(seed - FIRST_SEED) % len(SIZES)]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -222,6 +251,12 @@ class Work:
     choices: tuple[Tensor, Tensor] | None
     asked: bool = True
 
+    def to(self, device: torch.device) -> Work:
+        """The same on a device."""
+        packs = tuple((batch.to(device), targets.to(device)) for batch, targets in self.packs)
+        choices = None if self.choices is None else (self.choices[0].to(device), self.choices[1].to(device))
+        return replace(self, packs=packs, choices=choices)
+
 
 def make_work(task: Task, wording: Wording, views: Sequence[View], random: Generator, *, choices: bool) -> Work:
     """One step on `views`, equal-sized clips."""
@@ -229,7 +264,8 @@ def make_work(task: Task, wording: Wording, views: Sequence[View], random: Gener
     shown = [[int(random.integers(len(v.frames)))] for v in views]
     frames = task.frames if random.random() < 0.85 else int(random.integers(2, task.frames))
     videos = [some_frames(v, frames) for v in views[: task.videos]]
-    packs = [pack(views, questions, "image", wording, shown, task.frame_scale)]
+    stills = views[: task.clips]
+    packs = [pack(stills, questions[: task.clips], "image", wording, shown[: task.clips], task.frame_scale)]
     if videos:
         packs.append(pack(videos, questions[: task.videos], "video", wording))
     clips = [v.clip for v in views]
@@ -242,6 +278,7 @@ def train_step(trainee: Trainee, work: Work, rate: float, *, contrast: bool, ema
     for group in trainee.optimiser.param_groups:
         group["lr"] = rate
     learn = partial(_backward, contrast=contrast) if work.asked else _backward_tower
+    work = work.to(trainee.device)
     parts = [learn(trainee, batch, targets) for batch, targets in work.packs]
     if work.choices is not None:
         parts.append(_backward_choices(trainee, *work.choices))
@@ -255,7 +292,7 @@ def train_step(trainee: Trainee, work: Work, rate: float, *, contrast: bool, ema
 
 
 def _backward(trainee: Trainee, batch: PackedQuestions, targets: Targets, *, contrast: bool) -> dict[str, float]:
-    with torch.autocast("cpu", torch.bfloat16):
+    with torch.autocast(trainee.device.type, torch.bfloat16):
         result = packed_forward(trainee.model, batch)
         parts = question_losses(result, batch, targets, contrast=contrast)
         parts |= dense_losses(trainee.heads, [result.tower, result.seen], dense_targets(targets, batch))
@@ -264,7 +301,7 @@ def _backward(trainee: Trainee, batch: PackedQuestions, targets: Targets, *, con
 
 
 def _backward_tower(trainee: Trainee, batch: PackedQuestions, targets: Targets) -> dict[str, float]:
-    with torch.autocast("cpu", torch.bfloat16):
+    with torch.autocast(trainee.device.type, torch.bfloat16):
         tower = vision_tower(trainee.model.model.visual, batch.pixels, batch.grid)
         parts = dense_losses(trainee.heads, [tower], dense_targets(targets, batch))
     return {f"{batch.kind}_{name}": value for name, value in _backward_parts(parts).items()}
@@ -278,7 +315,7 @@ def _backward_parts(parts: dict[str, Tensor]) -> dict[str, float]:
 
 
 def _backward_choices(trainee: Trainee, ids: Tensor, answers: Tensor) -> dict[str, float]:
-    with torch.autocast("cpu", torch.bfloat16):
+    with torch.autocast(trainee.device.type, torch.bfloat16):
         logits = trainee.model(input_ids=ids, use_cache=False).logits
     loss = answer_loss(logits.float()[:, None], answers[:, None])
     loss.backward()
@@ -291,56 +328,71 @@ def _meters(logits: Tensor, maps: Tensor, targets: Targets) -> dict[str, float]:
     best = targets.maps[:, :, 0].gather(2, maps[:, :, 0].argmax(-1, keepdim=True))[..., 0]
     visible = targets.maps[:, :, 0].amax(-1) > 0.5
     chosen = {
-        "unnamed": (right, (targets.pairs >= 0) & ~targets.named),
+        "unnamed": (right, (targets.pairs >= 0) & ~targets.named & ~targets.blind),
         "scene": (right, targets.pairs < 0),
-        "pointing": ((best >= 0.5).float(), (targets.pairs >= 0) & visible),
+        "pointing": ((best >= 0.5).float(), (targets.pairs >= 0) & ~targets.blind & visible),
     }
     return {name: float(values[where].mean()) for name, (values, where) in chosen.items() if bool(where.any())}
 
 
-def train(out: Path, plan: Plan, *, resume: bool) -> Iterator[dict[str, Any]]:
-    """Trains until `plan.minutes` are used up, saving to `out`; yields meters about every half minute."""
+def train(out: Path, plan: Plan, *, resume: bool, start: Path | None = None, device: str = "cpu") -> Iterator[Entry]:
+    """Trains until step `plan.steps`, saving to `out`; yields meters about every half minute.
+
+    `start` gives the weights to begin with (a model folder, or a run's .pt file).
+    """
     out.mkdir(parents=True, exist_ok=True)
-    trainee = Trainee(plan.seed)
+    trainee = Trainee(plan.seed, device)
     if resume and (out / "last.pt").exists():
         trainee.load(out / "last.pt")
-    wording, pool = Wording(trainee.processor), Pool(trainee.next_seed)
+    elif start is not None:
+        trainee.start_from(weights_of(start))
+    wording, pool, clock = Wording(trainee.processor), Pool(), Clock(trainee.seconds)
     parts: list[dict[str, float]] = []
-    clock = Clock(trainee.seconds)
-    while (share := clock.seconds / (60 * plan.minutes)) < 1:
-        stage = plan.stage(share)
-        random = np.random.default_rng(pool.next_seed)
-        task = stage.pick(random)
-        choices = stage.choices and trainee.step % 8 == 0
-        work = make_work(task, wording, pool.draw(task.clips, random), random, choices=choices)
-        rate = plan.learning_rate(trainee.step, share)
-        parts.append(train_step(trainee, work, rate, contrast=stage.contrast, ema=plan.ema))
-        trainee.seconds, trainee.next_seed = clock.seconds, pool.next_seed
+    while trainee.step < plan.steps:
+        stage = plan.stage(trainee.step)
+        parts.append(take_step(trainee, plan, wording, pool))
+        trainee.seconds = clock.seconds
         if clock.due("meters", 30):
-            yield {"step": trainee.step, "minutes": round(clock.seconds / 60, 2), **_rounded(mean_of(parts))}
+            yield _entry(trainee, stage, values=_rounded(mean_of(parts)))
             parts.clear()
-        if clock.due("save", 180):
+        if trainee.step % HELD_OUT_EVERY == 0 or trainee.step == plan.steps:
+            yield _entry(trainee, stage, held_out=_held_out(trainee, out))
+        if clock.due("save", 120) or trainee.step == plan.steps:
             trainee.save(out / "last.pt")
-        if clock.due("held_out", 360):
-            yield _held_out(trainee, out, seeds=16)
-    yield _held_out(trainee, out, seeds=32)
-    trainee.save(out / "last.pt")
+
+
+def take_step(trainee: Trainee, plan: Plan, wording: Wording, pool: Pool) -> dict[str, float]:
+    """The next step of a run: what it sees depends on the plan's seed and the step alone."""
+    stage = plan.stage(trainee.step)
+    random = np.random.default_rng((plan.seed, trainee.step))
+    task = stage.pick(random)
+    views = pool.draw(trainee.step, max(task.clips, task.videos), random)
+    choices = stage.choices and trainee.step % 8 == 0
+    work = make_work(task, wording, views, random, choices=choices)
+    return train_step(trainee, work, plan.learning_rate(trainee.step), contrast=stage.contrast, ema=plan.ema)
+
+
+Entry = dict[str, Any]
+"""A line of the log: step, minutes, stage, and `values` (means since the last line) or `held_out` meters."""
+
+
+def _entry(trainee: Trainee, stage: Stage, **meters: dict[str, float]) -> Entry:
+    return {"step": trainee.step, "minutes": round(trainee.seconds / 60, 2), "stage": stage.name, **meters}
 
 
 def _rounded(values: dict[str, float]) -> dict[str, float]:
     return {name: round(value, 4) for name, value in values.items()}
 
 
-def _held_out(trainee: Trainee, out: Path, seeds: int) -> dict[str, Any]:
+def _held_out(trainee: Trainee, out: Path) -> dict[str, float]:
     """Held-out meters; the best running average is kept apart."""
     model = trainee.averaged_model()
-    found = evaluate(model, trainee.processor, range(HELD_OUT_SEED, HELD_OUT_SEED + seeds))
-    if found.pointing > trainee.best:
-        trainee.best = found.pointing
+    meters = evaluate(model, trainee.processor, HELD_OUT_SEEDS)
+    if meters["pointing"] > trainee.best:
+        trainee.best = meters["pointing"]
         torch.save(trainee.averaged, out / "best.part")
         (out / "best.part").replace(out / "best.pt")
-    meters = {name: getattr(found, name) for name in HeldOut.__slots__}
-    return {"step": trainee.step, "held_out": meters}
+    return meters
 
 
 class Clock:
@@ -364,12 +416,20 @@ class Clock:
         return True
 
 
+def weights_of(path: Path) -> dict[str, Tensor]:
+    """A model's weights in float32, by the names of its parameters: of a model folder or of a run's .pt file."""
+    if path.is_dir():
+        loaded = Qwen2_5_VLForConditionalGeneration.from_pretrained(path, dtype=torch.float32)
+        return {name: parameter.detach() for name, parameter in loaded.named_parameters()}
+    state: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
+    weights: dict[str, Tensor] = state.get("averaged", state)
+    return weights
+
+
 def export(out: Path, folder: Path, weights: str = "best.pt") -> None:
     """Writes the run's weights (`best.pt`, or `last.pt`'s running average) as a model folder."""
     trainee = Trainee(0)
-    if (out / weights).exists():
-        state = torch.load(out / weights, weights_only=True)
-        trainee.averaged = state.get("averaged", state)
+    trainee.start_from(weights_of(out / weights))
     model = trainee.averaged_model()
     architecture.export_folder(model, trainee.processor, folder, {"trained_on": "synthetic shapes only"})
 
@@ -377,19 +437,36 @@ def export(out: Path, folder: Path, weights: str = "best.pt") -> None:
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--out", type=Path, required=True, help="run folder: checkpoints and log")
-    parser.add_argument("--minutes", type=float, default=0, help="length of the whole run; 0 only exports")
+    parser.add_argument("--out", type=Path, required=True, help="run folder: checkpoints and log.jsonl")
+    parser.add_argument("--steps", type=int, default=0, help="length of the whole run; 0 only exports")
+    parser.add_argument("--seed", type=int, default=1, help="of weights, clips and questions")
+    parser.add_argument("--start", type=Path, help="begin with the weights of this model folder or .pt file")
     parser.add_argument("--resume", action="store_true", help="go on from the folder's last checkpoint")
+    parser.add_argument("--device", default="auto", help="auto (a GPU when there is one), cpu, cuda")
+    parser.add_argument("--threads", type=int, default=1, help="of the CPU")
     parser.add_argument("--export", type=Path, help="model folder to write at the end")
     parser.add_argument("--weights", default="best.pt", help="what to export: best.pt or last.pt")
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    torch.set_num_threads(1)
-    if options.minutes > 0:
-        for meters in train(options.out, Plan(options.minutes), resume=options.resume):
-            LOG.info(json.dumps(meters))
+    torch.set_num_threads(options.threads)
+    if options.steps > 0:
+        plan = Plan(options.steps, seed=options.seed, curriculum=CONTINUED if options.start else CURRICULUM)
+        device = choose_device(options.device)
+        entries = train(options.out, plan, resume=options.resume, start=options.start, device=device)
+        write_log(entries, options.out / "log.jsonl")
     if options.export is not None:
         export(options.out, options.export, options.weights)
+
+
+def write_log(entries: Iterable[Entry], path: Path) -> None:
+    """Appends each entry as a line, at once."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a", encoding="utf-8") as file:
+        for entry in entries:
+            line = json.dumps(entry)
+            LOG.info(line)
+            file.write(line + "\n")
+            file.flush()
 
 
 if __name__ == "__main__":

@@ -1,14 +1,12 @@
-"""How good the demo models are: every half of the method scored on held-out clips of the shapes world.
+"""How good the demo models are on a clip of the shapes world: answers and maps of the MLLM, masks of the pipeline.
 
+Beside it `scores_tracking` scores SAM2 by itself, `scores_report` runs everything and compares it with the targets.
 These numbers say nothing about real video: models and clips come from the same synthetic world.
 """
 
 from __future__ import annotations
 
-import tempfile
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 from statistics import fmean
 
@@ -19,64 +17,19 @@ from PIL import Image
 
 from decaf_gui.core.clip import Clip
 from decaf_gui.core.entities import Grounding, Proposal
-from decaf_gui.core.events import Event, FrameTracked, Proposed, Stage
-from decaf_gui.demo.shapes import ShapesClip, make_clip
+from decaf_gui.core.events import Stage
+from decaf_gui.demo.shapes import ShapesClip
 from decaf_gui.demo.world import ShapesExpression
 from decaf_gui.evaluation.metrics import boundary_f, region_similarity
 from decaf_gui.grounding.fusion import Maps, attention_masks, fuse_maps, resize
+from decaf_gui.grounding.ground import LazyFrames, visual_inputs
+from decaf_gui.grounding.prompts import background_question
 from decaf_gui.grounding.settings import GroundingSettings
 from decaf_gui.pipeline.engine import Engine
 
 Mask = NDArray[np.bool_]
-
-
-@dataclass(frozen=True, slots=True)
-class Row(Event):
-    """One line of the report: a measure over `count` cases of one `kind` ("all" or a kind of expression)."""
-
-    measure: str
-    kind: str
-    value: float
-    count: int
-
-
-@dataclass
-class Tally:
-    """Values by (measure, kind), kept in the order they first came."""
-
-    values: dict[tuple[str, str], list[float]] = field(default_factory=lambda: defaultdict(list))
-
-    def add(self, measure: str, kind: str, *values: float) -> None:
-        """Counts `values` for the kind and for all kinds."""
-        for value in values:
-            self.values[measure, "all"].append(value)
-            if kind != "all":
-                self.values[measure, kind].append(value)
-
-    def rows(self) -> Iterator[Row]:
-        """The means."""
-        for (measure, kind), values in self.values.items():
-            yield Row(measure, kind, fmean(values), len(values))
-
-
-def evaluate(engine: Engine, seeds: Iterable[int], level: str, *, expressions_per_clip: int = 2) -> Iterator[Event]:
-    """Scores the engine's models on one clip per seed: `Stage`s, then one `Row` per measure and kind."""
-    tally = Tally()
-    seeds = list(seeds)
-    for done, seed in enumerate(seeds):
-        yield Stage("evaluate", done, len(seeds), f"clip of seed {seed}")
-        shapes = make_clip(seed, level)
-        with tempfile.TemporaryDirectory() as folder, open_shapes(shapes, Path(folder)) as clip:
-            for wanted in pick_expressions(shapes, done, expressions_per_clip):
-                for event in engine.propose(clip, wanted.text):
-                    if isinstance(event, Proposed):
-                        score_proposal(event.proposal, shapes, wanted, tally)
-                    elif isinstance(event, Stage):
-                        yield event
-            yield from score_tracking(engine, clip, shapes, tally)
-        engine.free()
-    yield Stage("evaluate", len(seeds), len(seeds))
-    yield from tally.rows()
+Value = tuple[str, float]
+"""A measure and one case of it; a measure's result is the mean over all its cases."""
 
 
 def open_shapes(shapes: ShapesClip, folder: Path) -> Clip:
@@ -99,21 +52,48 @@ def target_masks(shapes: ShapesClip, wanted: ShapesExpression) -> Mask:
     return np.asarray(shapes.masks[where].any(axis=0))
 
 
-def score_proposal(proposal: Proposal, shapes: ShapesClip, wanted: ShapesExpression, tally: Tally) -> None:
-    """Answers, maps and masks of one proposal."""
-    found, kind = proposal.grounding, wanted.kind
-    tally.add("answer accuracy: video", kind, float(found.answers[0].lower() == wanted.answer))
-    tally.add("answer accuracy: frames", kind, *(float(a.lower() == wanted.answer) for a in found.answers[1:]))
-    tally.add("answer accuracy: chosen category", kind, float(found.category.lower() == wanted.answer))
-    truth = target_masks(shapes, wanted)
-    for name, maps in named_maps(found).items():
-        score_maps(name, maps, found, shapes, wanted, tally)
-    predicted = [proposal.mask(frame) for frame in range(len(truth))]
-    j = fmean(region_similarity(p, t) for p, t in zip(predicted, truth, strict=True))
-    f = fmean(boundary_f(p, t) for p, t in zip(predicted, truth, strict=True))
-    tally.add("pipeline J", kind, j)
-    tally.add("pipeline F", kind, f)
-    tally.add("pipeline J&F", kind, (j + f) / 2)
+def inner_point(mask: Mask) -> tuple[float, float]:
+    """The point (x, y) of a mask that is farthest from its border."""
+    y, x = np.unravel_index(int(depth_of(mask).argmax()), mask.shape)
+    return float(x) + 0.5, float(y) + 0.5
+
+
+def depth_of(mask: Mask) -> NDArray[np.float32]:
+    """How far each pixel (H, W) of a mask is from the nearest one outside, in pixels; beyond the frame is outside."""
+    padded = np.pad(mask, 1).astype(np.uint8)
+    return np.asarray(cv2.distanceTransform(padded, cv2.DIST_L2, 5)[1:-1, 1:-1], np.float32)
+
+
+# answers
+
+
+def background_answers(engine: Engine, clip: Clip, found: Grounding) -> Generator[Stage, None, tuple[str, ...]]:
+    """What the model says of the background: of the video first, then of every sampled frame.
+
+    The engine's own question with the category that was chosen; a `Grounding` does not keep its answer. What the
+    model has seen of the clip is stored, so only the question is read again.
+    """
+    settings, mllm = engine.resolved(engine.settings).grounding, engine.mllm
+    asked = background_question(found.category, prompt=settings.background_prompt)
+    answers: list[str] = []
+    for shown in visual_inputs(mllm, clip, settings):
+        prefix = yield from mllm.prefix(shown, LazyFrames(clip, shown.frames), settings)
+        answers += [answer.text for answer in (yield from mllm.ask(prefix, asked, settings))]
+    return tuple(answers)
+
+
+def answer_values(name: str, answers: Sequence[str], truth: str) -> Iterator[Value]:
+    """Whether answers are the true word; the first is the video's, the others are those of the frames."""
+    for place, answer in enumerate(answers):
+        yield f"{name}: {'frames' if place else 'video'}", says(answer, truth)
+
+
+def says(answer: str, truth: str) -> float:
+    """1 where an answer is the true word."""
+    return float(answer.strip().lower() == truth)
+
+
+# maps
 
 
 def named_maps(found: Grounding) -> dict[str, Maps]:
@@ -133,22 +113,20 @@ def named_maps(found: Grounding) -> dict[str, Maps]:
     }
 
 
-def score_maps(
-    name: str, maps: Maps, found: Grounding, shapes: ShapesClip, wanted: ShapesExpression, tally: Tally
-) -> None:
-    """Pointing, rank-1 and Otsu IoU on the sampled frames that show the target."""
+def map_values(
+    name: str, maps: Maps, frames: Sequence[int], shapes: ShapesClip, wanted: ShapesExpression
+) -> Iterator[Value]:
+    """Pointing and Otsu IoU on each of the sampled `frames` that shows the target, and rank-1, of maps (Ts, h, w)."""
     size = shapes.frames.shape[1:3]
     truth = target_masks(shapes, wanted)
     large, otsu = resize(maps, size), attention_masks(maps, size)
-    for index, frame in enumerate(found.frames):
-        if not truth[frame].any():
-            continue
-        peak = np.unravel_index(int(large[index].argmax()), size)
-        tally.add(f"pointing: {name}", wanted.kind, float(truth[frame][peak]))
-        tally.add(f"Otsu IoU: {name}", wanted.kind, region_similarity(otsu[index], truth[frame]))
-    rank = ranks_first(large, found.frames, shapes, wanted)
+    for index, frame in enumerate(frames):
+        if truth[frame].any():
+            yield f"pointing: {name}", float(truth[frame].flat[int(large[index].argmax())])
+            yield f"Otsu IoU: {name}", region_similarity(otsu[index], truth[frame])
+    rank = ranks_first(large, frames, shapes, wanted)
     if rank is not None:
-        tally.add(f"rank-1: {name}", wanted.kind, float(rank))
+        yield f"rank-1: {name}", float(rank)
 
 
 def ranks_first(maps: Maps, frames: Iterable[int], shapes: ShapesClip, wanted: ShapesExpression) -> bool | None:
@@ -163,36 +141,24 @@ def ranks_first(maps: Maps, frames: Iterable[int], shapes: ShapesClip, wanted: S
     return max(means, key=lambda i: means[i]) in wanted.objects
 
 
-def score_tracking(engine: Engine, clip: Clip, shapes: ShapesClip, tally: Tally) -> Iterator[Event]:
-    """Each object: a click, one correction, and the click tracked from its first good frame to the clip's end."""
-    for index, thing in enumerate(shapes.objects):
-        yield Stage("clicks", index, len(shapes.objects), f"{thing.colour} {thing.shape}")
-        truth = shapes.masks[index]
-        frame = int(np.argmax(truth.reshape(len(truth), -1).sum(axis=1) > 0))
-        if not truth[frame].any():
-            continue
-        object_id = 10_000 + thing.id
-        click = inner_point(truth[frame])
-        first = engine.prompt(clip, object_id, frame, [(*click, True)]).mask
-        tally.add("click IoU", "all", region_similarity(first, truth[frame]))
-        events = [e for e in engine.track(clip, [object_id], frame, len(clip) - 1) if isinstance(e, FrameTracked)]
-        overlaps = [region_similarity(e.masks[object_id].dense(), truth[e.frame]) for e in events if e.frame > frame]
-        if overlaps:
-            tally.add("propagation J", "all", fmean(overlaps))
-        second = engine.prompt(clip, object_id, frame, [(*click, True), correction(first, truth[frame])]).mask
-        tally.add("IoU after a correction", "all", region_similarity(second, truth[frame]))
-        engine.forget(clip, object_id)
+# a whole proposal
 
 
-def inner_point(mask: Mask) -> tuple[float, float]:
-    """The point (x, y) of a mask that is farthest from its border."""
-    depth = cv2.distanceTransform(np.pad(mask, 1).astype(np.uint8), cv2.DIST_L2, 5)[1:-1, 1:-1]
-    y, x = np.unravel_index(int(depth.argmax()), mask.shape)
-    return float(x) + 0.5, float(y) + 0.5
+def proposal_values(proposal: Proposal, shapes: ShapesClip, wanted: ShapesExpression) -> Iterator[Value]:
+    """Answers, maps and masks of one proposal."""
+    found = proposal.grounding
+    yield from answer_values("object word", found.answers, wanted.answer)
+    yield "object word: chosen category", says(found.category, wanted.answer)
+    for name, maps in named_maps(found).items():
+        yield from map_values(name, maps, found.frames, shapes, wanted)
+    truth = target_masks(shapes, wanted)
+    yield from pipeline_values([proposal.mask(frame) for frame in range(len(truth))], truth)
 
 
-def correction(found: Mask, truth: Mask) -> tuple[float, float, bool]:
-    """A click in the larger kind of error: positive on missed pixels, negative on false ones."""
-    missed, extra = truth & ~found, found & ~truth
-    wrong, positive = (missed, True) if missed.sum() >= extra.sum() else (extra, False)
-    return (*inner_point(wrong if wrong.any() else truth), positive if wrong.any() else True)
+def pipeline_values(predicted: Sequence[Mask], truth: Mask) -> Iterator[Value]:
+    """J, F and their mean over all frames, of masks (H, W) against a truth (T, H, W)."""
+    j = fmean(region_similarity(p, t) for p, t in zip(predicted, truth, strict=True))
+    f = fmean(boundary_f(p, t) for p, t in zip(predicted, truth, strict=True))
+    yield "pipeline J", j
+    yield "pipeline F", f
+    yield "pipeline J&F", (j + f) / 2

@@ -24,6 +24,7 @@ COLOUR_VALUES: dict[str, tuple[int, int, int]] = {
 COLOURS = tuple(COLOUR_VALUES)
 SHAPES = ("circle", "square", "triangle", "star", "cross", "heart")
 BACKGROUNDS = ("grass", "sky", "sand", "water", "brick", "snow")
+SIZE_WORDS = ("small", "medium", "large")
 MOTIONS = ("still", "left", "right", "up", "down")
 GENERIC = ("shape", "object", "thing")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -28,11 +28,21 @@ def write_clips(folder: Path, seed: int, clips: int, level: str, frames: int, *,
     answer. Clips of earlier calls stay. Raises BadInput for an unknown level or a place that cannot be written to.
     """
     level_named(level)
+    seeds = range(seed, seed + clips)
+    made = ((clip_name(level, number), make_clip(number, level, frames)) for number in seeds)
+    yield from write_named(folder, made, video=video)
+
+
+def clip_name(level: str, seed: int) -> str:
+    """What the clip of a seed is called where it is written."""
+    return f"{level}{seed:05d}"
+
+
+def write_named(folder: Path, clips: Iterable[tuple[str, ShapesClip]], *, video: bool) -> Iterator[Path]:
+    """Writes clips as `write_clips` does, under their names: words without spaces. Raises BadInput when it cannot."""
     try:
         table = _known(folder / "expressions.json")
-        for number in range(seed, seed + clips):
-            shapes = make_clip(number, level, frames)
-            name = f"{level}{number:05d}"
+        for name, shapes in clips:
             _write_masks(shapes, folder / "Annotations/480p" / name)
             if video:
                 path = folder / "videos" / f"{name}.mp4"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
@@ -13,7 +14,7 @@ from PySide6.QtWidgets import QPushButton
 
 from decaf_gui.app.desk import Desk
 from decaf_gui.app.preferences import Preferences, load_preferences, save_preferences
-from decaf_gui.app.projects import DEMO, demo_project, open_project
+from decaf_gui.app.projects import demo_project, open_project
 from decaf_gui.app.recent import Recent, load_recent, recent_path, save_recent
 from decaf_gui.app.settings_dialog import SettingsDialog
 from decaf_gui.app.start import StartPage
@@ -24,6 +25,7 @@ from decaf_gui.app.windows import Windows
 from decaf_gui.app.worker import Worker
 from decaf_gui.core.project.rows import ClipRow, ExpressionRow
 from decaf_gui.core.project.store import Store
+from decaf_gui.demo.scenes import SCENES
 
 LONG = 60_000
 
@@ -152,10 +154,11 @@ def test_what_is_remembered_may_be_damaged(tmp_path):
 def test_the_demo_is_made_once_and_has_its_expressions(tmp_path):
     with demo_project(tmp_path / "demo") as store:
         texts = [row.text for row in store.project.where(ExpressionRow)]
-        assert texts == [text for _, said in DEMO.values() for text in said]
+        assert texts == [text for scene in SCENES for text in scene.ready]
+        assert [Path(row.path).stem for row in store.project.where(ClipRow)] == [scene.name for scene in SCENES]
         made = store.project
     with demo_project(tmp_path / "demo") as again:
-        assert len(again.project.rows(ClipRow)) == len(DEMO)
+        assert len(again.project.rows(ClipRow)) == len(SCENES)
         assert again.project.same(made)
 
 

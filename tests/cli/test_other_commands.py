@@ -14,7 +14,9 @@ import av
 import pytest
 from PIL import Image
 
+from decaf_gui.commands import demo_clip
 from decaf_gui.core.clip import Clip
+from decaf_gui.demo.scenes import SCENES
 from decaf_gui.demo.shapes import make_clip
 
 COMMAND = [sys.executable, "-m", "decaf_gui.cli"]
@@ -71,6 +73,22 @@ def test_demo_writes_clips_with_truth(tmp_path):
     assert len(list((out / "videos").glob("*.mp4"))) == 2
     assert len(list((out / "Annotations/480p/medium00005").glob("*.png"))) == 3
     assert set(json.loads((out / "expressions.json").read_text())) == {"medium00005", "medium00006"}
+
+
+def test_demo_writes_its_scenes(tmp_path):
+    done = run("demo", "--write", str(tmp_path), "--scenes", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1])["clips"] == len(SCENES)
+    assert {path.stem for path in (tmp_path / "videos").iterdir()} == {scene.name for scene in SCENES}
+
+
+def test_the_demo_without_a_window_takes_a_scene_or_the_clip_of_a_seed():
+    name, shapes, wanted = demo_clip(None)
+    assert name in {scene.name for scene in SCENES}
+    assert wanted in shapes.expressions
+    name, shapes, wanted = demo_clip((5, "medium", 3))
+    assert (name, len(shapes.frames)) == ("medium00005", 3)
+    assert wanted in make_clip(5, "medium", 3).expressions
 
 
 def test_evaluation_prints_every_measure_with_counts(tmp_path):

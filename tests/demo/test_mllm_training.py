@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from torchvision.transforms.v2 import functional as images
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from decaf_gui.core.entities import Expression
@@ -113,7 +114,7 @@ def test_packed_pixels_are_the_processors(kind: Any, clip: ShapesClip, processor
     pixels, grid = data.patches(shown.frames, kind, shown.grid, processor)
     scale = 2 if kind == "image" else 1
     size = [n * data.TOKEN * scale for n in shown.grid]
-    resized = data.images.resize(shown.frames, size, data.images.InterpolationMode.BICUBIC, antialias=True)
+    resized = images.resize(shown.frames, size, images.InterpolationMode.BICUBIC, antialias=True)
     if kind == "image":
         made = processor.image_processor(images=list(resized), do_resize=False, return_tensors="pt")
         expected, grids = made["pixel_values"], made["image_grid_thw"]
@@ -210,7 +211,8 @@ def test_background_targets_leave_out_the_category_only(clip: ShapesClip, wordin
 
 def _work(task: training.Task, wording: data.Wording, *, choices: bool = False) -> training.Work:
     random = np.random.default_rng(SEED)
-    return training.make_work(task, wording, training.Pool(SEED).draw(task.clips, random), random, choices=choices)
+    views = training.Pool().draw(0, max(task.clips, task.videos), random)
+    return training.make_work(task, wording, views, random, choices=choices)
 
 
 def test_the_same_seed_gives_the_same_work(wording: data.Wording) -> None:
@@ -238,11 +240,10 @@ def test_a_run_goes_on_from_its_checkpoint(tmp_path: Path, wording: data.Wording
     task = replace(training.BARE, clips=1, videos=1, questions=3)
     work = _work(task, wording)
     training.train_step(trainee, work, 1e-3, contrast=False)
-    trainee.next_seed += 5
     trainee.save(tmp_path / "last.pt")
     again = training.Trainee(1)
     again.load(tmp_path / "last.pt")
-    assert (again.step, again.next_seed) == (trainee.step, trainee.next_seed)
+    assert again.step == trainee.step == 1
     training.train_step(trainee, work, 1e-3, contrast=False)
     training.train_step(again, work, 1e-3, contrast=False)
     for name, parameter in trainee.model.named_parameters():
@@ -253,3 +254,58 @@ def test_clock_counts_earlier_parts_of_a_run() -> None:
     clock = training.Clock(100.0)
     assert 100 <= clock.seconds < 101
     assert not clock.due("x", 1000)
+
+
+def test_a_broken_run_ends_where_an_unbroken_one_does(tmp_path: Path) -> None:
+    tiny = replace(training.BARE, clips=1, videos=1, questions=3)
+    plan = training.Plan(4, curriculum=(training.Stage("bare", 1.0, ((1.0, tiny),)),))
+    wording, pool = data.Wording(training.Trainee(1).processor), training.Pool()
+    whole, broken = training.Trainee(1), training.Trainee(1)
+    for _ in range(4):
+        training.take_step(whole, plan, wording, pool)
+    for _ in range(2):
+        training.take_step(broken, plan, wording, pool)
+    broken.save(tmp_path / "last.pt")
+    resumed = training.Trainee(1)
+    resumed.load(tmp_path / "last.pt")
+    for _ in range(2):
+        training.take_step(resumed, plan, wording, training.Pool())
+    for name, parameter in whole.model.named_parameters():
+        torch.testing.assert_close(parameter, resumed.model.get_parameter(name), msg=name)
+
+
+def test_a_run_starts_from_a_model_folder(folder: Path, model: Any) -> None:
+    trainee = training.Trainee(9)
+    trainee.start_from(training.weights_of(folder))
+    averaged = trainee.averaged_model()
+    for name, parameter in averaged.named_parameters():
+        assert torch.equal(parameter, model.get_parameter(name).bfloat16().float()), name
+
+
+def test_one_frame_is_not_asked_where_something_moves(wording: data.Wording) -> None:
+    clip = next(c for c in map(make_clip, range(SEED, SEED + 20)) if any(e.kind == "motion" for e in c.expressions))
+    expression = next(e for e in clip.expressions if e.kind == "motion")
+    questions = [data.object_ask(clip, expression, pair=1), data.background_ask(clip, expression.answer)]
+    shown = data.view(clip)
+    _, still = data.pack([shown], [questions], "image", wording, [[2]])
+    _, video = data.pack([shown], [questions], "video", wording)
+    everything = data.token_coverage(shown.coverage, "image")[:, 2].sum(0).clamp(max=1)
+    assert still.blind.tolist() == [[True, False]]
+    assert not video.blind.any()
+    assert bool((still.answers[0, 0] == data.NO_ANSWER).all())
+    torch.testing.assert_close(still.maps[0, 0, 0], everything)
+    word = wording.ids(" " + Expression(expression.text).query.rstrip(".?").split()[-1])
+    assert len(word) == 1
+    assert bool((video.maps[0, 0, 1] > 0).any())
+
+
+def test_the_outermost_objects_are_those_by_hand() -> None:
+    left, right = torch.zeros(2, 4, 10), torch.zeros(2, 4, 10)
+    left[:, 1, 2] = right[0, 1, 7] = 1  # the right one is not there in the second frame
+    found = grounding_losses.outermost(torch.stack([left, right]).flatten(1), (2, 4, 10)).unflatten(1, (2, 4, 10))
+    assert found[0, 0, 0, 0].tolist()[:2] == [1, 0]
+    assert found[1, 0, 3, 9].tolist()[:2] == [0, 1]
+    assert found[:, 0, 0, 0, 2:].isnan().all()  # at one height
+    assert found[:, 1].isnan().all()  # alone, or not there
+    near = torch.stack([left, left.roll(1, dims=2) * 0.9 + left * 0.1])
+    assert not (grounding_losses.outermost(near.flatten(1), (2, 4, 10)) == 1).any()

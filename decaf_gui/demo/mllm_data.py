@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -31,8 +31,11 @@ SIZES = ((252, 336), (240, 320), (288, 288), (336, 252), (256, 352), (270, 480))
 """(H, W) of the clips: the inputs that the demo is asked with, and others around them."""
 ROWS = 3
 """Rollout rows read per question: the last prompt token and up to two attribute words of the expression."""
-OFTEN = {"colour": 1.0, "shape": 0.5, "colour_shape": 0.5, "size": 1.5, "motion": 3.0, "position": 2.5, "relation": 2.0}
-"""How often an expression of each kind is asked for. What names the shape is learned quickly, motion slowly."""
+OFTEN: Mapping[Kind, Mapping[str, float]] = {
+    "image": {"colour": 1, "shape": 0.5, "colour_shape": 0.5, "size": 2, "motion": 0.7, "position": 2, "relation": 2},
+    "video": {"colour": 1, "shape": 0.5, "colour_shape": 0.5, "size": 2, "motion": 6, "position": 1.5, "relation": 1.5},
+}
+"""How often an expression of each kind is asked for. Names of shapes are learned quickly, motion slowly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,14 +190,14 @@ def token_coverage(coverage: Tensor, kind: Kind, frame_scale: int = CARD.frame_s
     return halves.flatten(1)[:, None]
 
 
-def ask(clip: ShapesClip, count: int, random: Generator, *, full: bool) -> list[Question]:
-    """`count` questions on `clip`: object questions first, then the background questions that they pair with.
+def ask(clip: ShapesClip, count: int, random: Generator, kind: Kind, *, full: bool) -> list[Question]:
+    """`count` questions on an input of `clip`: object questions first, then the background questions they pair with.
 
     Kinds of expressions come as `OFTEN` says. Without `full` an object question is its expression alone (first stage
     of the curriculum).
     """
     kinds = Counter(e.kind for e in clip.expressions)
-    weights = np.array([OFTEN[e.kind] / kinds[e.kind] for e in clip.expressions])
+    weights = np.array([OFTEN[kind][e.kind] / kinds[e.kind] for e in clip.expressions])
     order = random.choice(len(weights), size=len(weights), replace=False, p=weights / weights.sum())
     ranked = [clip.expressions[i] for i in order]
     categories = list(dict.fromkeys(e.answer for e in ranked))[:2]

@@ -78,9 +78,9 @@ class Task:
 TOWER = Task(clips=24, videos=0, questions=0, frame_scale=1)
 TOWER_MOVING = Task(clips=4, videos=8, questions=0)
 BARE = Task(clips=8, videos=4, full=False, frames=4, frame_scale=1)
-BARE_MOVING = Task(clips=4, videos=6, full=False)
+BARE_MOVING = Task(clips=3, videos=6, full=False)
 SMALL = Task(clips=6, videos=3, frames=4, frame_scale=1)
-LARGE = Task(clips=4, videos=3)
+LARGE = Task(clips=3, videos=4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,14 +260,16 @@ class Work:
 
 def make_work(task: Task, wording: Wording, views: Sequence[View], random: Generator, *, choices: bool) -> Work:
     """One step on `views`, equal-sized clips."""
-    questions = [ask(v.clip, max(task.questions, 3), random, full=task.full) for v in views]
+    count = max(task.questions, 3)
     shown = [[int(random.integers(len(v.frames)))] for v in views]
     frames = task.frames if random.random() < 0.85 else int(random.integers(2, task.frames))
     videos = [some_frames(v, frames) for v in views[: task.videos]]
     stills = views[: task.clips]
-    packs = [pack(stills, questions[: task.clips], "image", wording, shown[: task.clips], task.frame_scale)]
+    asked = [ask(v.clip, count, random, "image", full=task.full) for v in stills]
+    packs = [pack(stills, asked, "image", wording, shown[: task.clips], task.frame_scale)]
     if videos:
-        packs.append(pack(videos, questions[: task.videos], "video", wording))
+        asked = [ask(v.clip, count, random, "video", full=task.full) for v in videos]
+        packs.append(pack(videos, asked, "video", wording))
     clips = [v.clip for v in views]
     text = choice_batch((clips * 8)[:8], random, wording) if choices else None
     return Work(tuple(packs), text, asked=task.questions > 0)

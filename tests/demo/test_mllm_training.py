@@ -127,7 +127,7 @@ def test_packed_pixels_are_the_processors(kind: Any, clip: ShapesClip, processor
 
 
 def _packed(clip: ShapesClip, kind: Any, wording: data.Wording) -> tuple[PackedQuestions, data.Targets]:
-    questions = data.ask(clip, 4, np.random.default_rng(0), full=True)
+    questions = data.ask(clip, 4, np.random.default_rng(0), kind, full=True)
     shown = () if kind == "video" else [[1], [3]]
     views = [data.view(clip)] * (1 if kind == "video" else 2)
     return data.pack(views, [questions] * len(views), kind, wording, shown)

@@ -53,3 +53,23 @@ def mask_iou(logits: Tensor, truth: Tensor) -> Tensor:
     found, target = (logits > 0).flatten(1), truth.flatten(1) > 0.5
     inter, both = (found & target).sum(1), (found | target).sum(1)
     return torch.where(both > 0, inter / both.clamp_min(1), torch.ones_like(both, dtype=torch.float32))
+
+
+def click_loss(logits: Tensor, truth: Tensor, points: Tensor, labels: Tensor, reach: int = 4) -> Tensor:
+    """Whether clicks are obeyed: logits and truth (N, S, S), points (N, P, 2) as (x, y), labels (N, P); a scalar.
+
+    Clicked pixels shall be on or off as they truly are, by a margin of 1, and off after a negative click in any case,
+    which weighs five times as much.
+    Around the last click, up to `reach` pixels away, cross-entropy counts once more.
+    """
+    side = logits.shape[-1]
+    place = points.long().clamp(0, side - 1)
+    row = torch.arange(len(logits), device=logits.device)[:, None]
+    sign = (truth[row, place[..., 1], place[..., 0]] * 2 - 1).where(labels != 0, -1.0)
+    weight = torch.where(labels == 0, 1.0, 0.2) * (labels < 2)
+    clicked = functional.softplus(1 - sign * logits[row, place[..., 1], place[..., 0]])
+    around = torch.arange(-reach, reach + 1, device=logits.device)
+    ys = (place[:, -1, 1, None] + around).clamp(0, side - 1)[:, :, None]
+    xs = (place[:, -1, 0, None] + around).clamp(0, side - 1)[:, None, :]
+    near = functional.binary_cross_entropy_with_logits(logits[row[..., None], ys, xs], truth[row[..., None], ys, xs])
+    return (clicked * weight).sum(1).mean() + near

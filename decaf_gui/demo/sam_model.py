@@ -69,6 +69,13 @@ def fresh_model(seed: int = 0) -> Any:
     return model.eval()
 
 
+def at_size(model: Any, image_size: int) -> Any:
+    """A copy of the model for frames of `image_size` pixels: its weights serve any size."""
+    other = build_sam(demo_config(image_size))
+    other.load_state_dict(model.state_dict())
+    return other.eval()
+
+
 def _preserve_variance(model: nn.Module) -> None:
     """Weights of variance 1/fan-in, biases 0, in every linear and convolutional layer."""
     for module in model.modules():
@@ -121,6 +128,21 @@ def prepare_memory(model: Any, features: Tensor) -> None:
             cross.out_proj.weight.mul_(size)
             layer.self_attn.out_proj.weight.mul_(0.3 * size)
             layer.linear2.weight.mul_(0.3 * size)
+
+
+def prepare_masks(model: Any, features: Tensor, logits: Tensor, share: float = 0.5) -> None:
+    """Before masks are given as prompts: makes them heard among `features` (M, C) of trained frames.
+
+    Masks, typical `logits` (N, 1, S/4, S/4), vary by `share` of what the features vary, around the code of no mask.
+    From the start's quiet codes (a tenth of that) a correction of a given mask is hardly learned.
+    """
+    encoder = model.sam_prompt_encoder
+    with torch.no_grad():
+        dense = encoder.mask_downscaling(logits).movedim(1, -1).flatten(0, 2)
+        gain = share * float(features.std(0).norm() / dense.std(0).norm())
+        last = encoder.mask_downscaling[-1]
+        last.weight.mul_(gain)
+        last.bias.copy_(encoder.no_mask_embed.weight[0] - gain * (dense.mean(0) - last.bias))
 
 
 def _fit_norm(norm: nn.LayerNorm, features: Tensor, wanted: Tensor) -> None:

@@ -108,7 +108,14 @@ CROSSING = Scene(
         ("relation", "the shape above the blue star", (1,)),
         ("relation", "the shape below the blue star", (3,)),
     ),
-    ready=("the purple heart", "the red cross", "the blue shape", "the large shape", "the star"),
+    ready=(
+        "the purple heart",
+        "the red cross",
+        "the blue shape",
+        "the shape that moves left",
+        "the shape that stands still",
+        "the shape above the blue star",
+    ),
 )
 
 LOOKALIKES = Scene(
@@ -140,7 +147,13 @@ LOOKALIKES = Scene(
         ("relation", "the shape right of the pink heart", (1,)),
         ("relation", "the shape left of the pink heart", (2,)),
     ),
-    ready=("the pink heart", "the cyan heart", "the star", "the cyan shape"),
+    ready=(
+        "the pink heart",
+        "the cyan heart",
+        "the shape at the top",
+        "the shape left of the pink heart",
+        "the shape that stands still",
+    ),
 )
 
 HIDE_AND_SEEK = Scene(
@@ -180,7 +193,7 @@ HIDE_AND_SEEK = Scene(
         ("position", "the shape at the top", (3,)),
         ("relation", "the shape above the green square", (3,)),
     ),
-    ready=("the orange star", "the red circle", "the square", "the shape that leaves the picture", "the large shape"),
+    ready=("the orange star", "the red circle", "the shape that moves left", "the small shape", "the large shape"),
 )
 
 SIZES = Scene(
@@ -213,7 +226,13 @@ SIZES = Scene(
         ("relation", "the shape left of the yellow circle", (3,)),
         ("relation", "the shape right of the yellow circle", (2,)),
     ),
-    ready=("the large shape", "the cross", "the red triangle", "the shape on the right", "the circle"),
+    ready=(
+        "the large shape",
+        "the small shape",
+        "the green cross",
+        "the shape on the left",
+        "the shape that stands still",
+    ),
 )
 
 SCENES = (CROSSING, LOOKALIKES, HIDE_AND_SEEK, SIZES)

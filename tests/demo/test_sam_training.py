@@ -1,21 +1,30 @@
-"""The tiny SAM2's training: losses against torchvision and numpy, prompts against the masks, runs that go on."""
+"""The tiny SAM2's training: losses against torchvision and numpy, stages, runs that go on as if never stopped."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
-import cv2
 import numpy as np
 import pytest
 import torch
 from torchvision.ops import sigmoid_focal_loss
 
 from decaf_gui.core.resources import resource
-from decaf_gui.demo import sam_data, sam_losses, sam_training
-from decaf_gui.demo.sam_data import load_batch
-from decaf_gui.demo.sam_model import demo_config, export, fresh_model
-from decaf_gui.demo.sam_training import Teacher, new_run, resume, save, train_step
+from decaf_gui.demo import sam_held_out, sam_lessons, sam_losses, sam_training
+from decaf_gui.demo.sam_data import TRAIN_SEED, Wanted, load_batch
+from decaf_gui.demo.sam_model import at_size, demo_config, export, fresh_model, prepare_masks
+from decaf_gui.demo.sam_prompts import as_logits
+from decaf_gui.demo.sam_stages import SMALL_CLIPS, STAGES, Stage, begin_of, learning_rate, stage_at
+from decaf_gui.demo.sam_steps import Teacher, encode, new_bank, step_frame
+from decaf_gui.demo.sam_training import begin_run, load_start, new_run, resume, train, train_step
 from decaf_gui.tracking import load_sam
+
+TINY = (
+    Stage("image", 2, 64, SMALL_CLIPS, 1e-3, pictures=1),
+    Stage("video", 2, 64, SMALL_CLIPS, 1e-3, videos=0.5, pictures=1, clips=1, lengths=(2, 3), fits_memory=True),
+    Stage("fine", 2, 96, SMALL_CLIPS, 1e-3, videos=0.5, pictures=1, clips=1, lengths=(2, 3), corrections=(1.0, 1.0)),
+)
 
 
 @pytest.fixture
@@ -23,6 +32,14 @@ def masks():
     generator = torch.Generator().manual_seed(0)
     logits = torch.randn(5, 12, 16, generator=generator)
     return logits, (torch.rand(5, 12, 16, generator=generator) > 0.6).float()
+
+
+@pytest.fixture
+def unwatched(monkeypatch):
+    monkeypatch.setattr(sam_training, "held_out", lambda model, clips: {"click": 0.5})
+
+
+# losses
 
 
 def test_focal_and_dice_equal_their_closed_forms(masks):
@@ -62,94 +79,63 @@ def test_mask_iou_counts_pixels(masks):
     assert sam_losses.mask_iou(torch.full((1, 4, 4), -1.0), torch.zeros(1, 4, 4)).item() == 1
 
 
-def test_prompts_lie_on_their_objects():
-    rng = np.random.default_rng(1)
-    truth = load_batch(rng, 6, 1).masks[0].flatten(0, 1)
-    clicks = sam_data.random_clicks(rng, truth)[:, 0]
-    for mask, (x, y), box in zip(truth.numpy(), clicks.tolist(), sam_data.box_corners(truth).numpy(), strict=True):
-        assert mask[int(y), int(x)] == 1
-        left, top, width, height = cv2.boundingRect(mask.astype(np.uint8))
-        assert box.tolist() == [[left, top], [left + width, top + height]]
+def test_click_loss_is_about_the_clicked_pixel_and_its_surroundings_only():
+    truth = torch.zeros(1, 32, 32)
+    truth[:, 8:20, 8:20] = 1
+    right = truth * 40 - 20
+    points = torch.tensor([[[12.5, 12.5], [22.5, 14.5]]])
+    labels = torch.tensor([[1, 0]])
+    assert float(sam_losses.click_loss(right, truth, points, labels)) < 1e-6
+    far, near = right.clone(), right.clone()
+    far[:, 31, 0] = 20
+    near[:, 14, 22] = 2.0  # on at the negative click
+    assert float(sam_losses.click_loss(far, truth, points, labels)) < 1e-6
+    expected = np.log1p(np.exp(3)) + np.log1p(np.exp(2)) / 81  # margin of 1; 9 x 9 pixels around it
+    assert float(sam_losses.click_loss(near, truth, points, labels)) == pytest.approx(expected, rel=1e-4)
 
 
-def test_a_correction_is_a_positive_click_on_what_is_missed_or_a_negative_one_on_what_is_too_much():
-    rng = np.random.default_rng(2)
-    truth = load_batch(rng, 6, 1).masks[0].flatten(0, 1)
-    logits = torch.roll(truth, 9, dims=2) * 2 - 1
-    prompt = {"point_coords": sam_data.random_clicks(rng, truth), "point_labels": torch.ones(len(truth), 1).int()}
-    after = sam_data.corrected_prompt(rng, prompt, logits, truth)
-    assert after["point_coords"].shape == (len(truth), 2, 2)
-    signs = set()
-    for mask, found, (x, y), label in zip(
-        truth > 0, logits > 0, after["point_coords"][:, 1].tolist(), after["point_labels"][:, 1].tolist(), strict=True
-    ):
-        signs.add(label)
-        inside = mask[int(y), int(x)], found[int(y), int(x)]
-        assert inside == ((True, False) if label == 1 else (False, True))
-    assert signs == {0, 1}
+def test_corners_of_boxes_are_no_clicks():
+    truth = torch.ones(1, 16, 16)
+    corner = torch.tensor([[[0.0, 0.0], [16.0, 16.0]]])
+    wrong_there = torch.full_like(truth, 20.0)
+    wrong_there[:, 0, 0] = -20
+    loss = sam_losses.click_loss(wrong_there, truth, corner, torch.tensor([[2, 3]]))
+    assert float(loss) < 1e-6
 
 
-def test_videos_begin_with_objects_in_sight_and_lose_some_of_them():
-    rng = np.random.default_rng(3)
-    seen = torch.cat([load_batch(rng, 4, 5).masks.flatten(3).any(3).flatten(1) for _ in range(8)], 1)  # (T, N)
-    assert seen[0].all()
-    assert 0.02 < float((~seen).float().mean()) < 0.3
+# the model
 
 
 def test_teacher_passes_the_true_presence_on_and_keeps_the_models_own_word():
     model = fresh_model(0).eval()
     teacher = Teacher(model)
-    batch = load_batch(np.random.default_rng(4), 1, 1)
+    images = load_batch(np.random.default_rng(4), Wanted(1, 1, 4, 128, SMALL_CLIPS)).images[0]
     clicks = {"point_coords": torch.full((4, 1, 2), 40.0), "point_labels": torch.ones(4, 1).int()}
-    empty = {"cond_frame_outputs": {}, "non_cond_frame_outputs": {}}
     teacher.truth = torch.tensor([1.0, 0.0, 1.0, 0.0])
     with torch.no_grad():
-        heads = sam_training.step_frame(model, sam_training.encode(model, batch.images[0], 4), 0, empty, clicks)
+        heads = step_frame(model, encode(model, images, 4), 0, new_bank(), clicks)
     assert (heads[6][:, 0] > 0).tolist() == [True, False, True, False]
     assert (heads[3].flatten(1).amax(1) < -100).tolist() == [False, True, False, True]
     assert teacher.scores.abs().max() < 10
 
 
-def test_a_run_goes_on_where_it_was_saved(tmp_path):
-    rng = np.random.default_rng(5)
-    run = new_run(1)
-    teacher = Teacher(run.model)
-    meters = [train_step(run, teacher, rng, 0.1) for _ in range(2)]
-    assert all(np.isfinite(list(m.values())).all() for m in meters)
-    run.seconds["image"] = 12.0
-    save(run, tmp_path)
-    again = resume(tmp_path)
-    assert (again.step, again.stage, again.seconds) == (2, "image", {"image": 12.0, "video": 0.0})
-    for name, value in run.model.state_dict().items():
-        assert torch.equal(value, again.model.state_dict()[name])
-    one, two = ({"loss": 0.0}, {"loss": 0.0})
-    one = train_step(run, teacher, np.random.default_rng(6), 0.2)
-    two = train_step(again, Teacher(again.model), np.random.default_rng(6), 0.2)
-    assert one["loss"] == pytest.approx(two["loss"], rel=1e-4)
-
-
-def test_video_stage_begins_from_the_average_and_learns(tmp_path):
-    run = new_run(1)
-    teacher = Teacher(run.model)
-    sam_training.begin_video(run)
-    assert run.stage == "video"
-    before = run.model.memory_encoder.pix_feat_proj.weight.clone()
-    batch = load_batch(np.random.default_rng(7), 1, 3)
-    loss, meters = sam_training.video_losses(run.model, teacher, batch, np.random.default_rng(1), 0.5)
-    loss.backward()
-    assert {"next", "present"} <= set(meters)
-    gradients = [p.grad for n, p in run.model.named_parameters() if n.startswith(("memory_enc", "memory_att"))]
-    assert sum(g is not None and bool(g.abs().max() > 0) for g in gradients) > 0.9 * len(gradients)
-    assert torch.equal(before, run.average.memory_encoder.pix_feat_proj.weight)
-
-
 def test_an_export_is_loaded_by_the_programs_own_loader_and_is_the_same_model(tmp_path):
-    model = fresh_model(3).eval()
+    model = at_size(fresh_model(3), 192)
     export(model, tmp_path / "sam")
     again = load_sam(tmp_path / "sam", "cpu")
+    assert again.image_size == 192
     for name, value in again.state_dict().items():
         torch.testing.assert_close(value.float(), model.state_dict()[name].half().float())
     assert (tmp_path / "sam/model.safetensors").stat().st_mode & 0o777 == 0o644
+
+
+@pytest.mark.parametrize("size", [128, 192, 256])
+def test_every_part_that_counts_cells_follows_the_image_size(size):
+    model = at_size(fresh_model(0), size)
+    assert model.image_size == size
+    assert model.sam_image_embedding_size == size // 16
+    config = demo_config(size)["memory_attention"]["layer"]
+    assert config["self_attention"]["feat_sizes"] == config["cross_attention"]["feat_sizes"] == [size // 16] * 2
 
 
 def test_the_bundled_model_has_this_architecture_and_fits_the_budget():
@@ -158,3 +144,161 @@ def test_the_bundled_model_has_this_architecture_and_fits_the_budget():
     assert config["model"] == demo_config(config["model"]["image_size"])
     total = sum(f.stat().st_size for kind in ("sam", "mllm") for f in resource(f"models/demo-{kind}").iterdir())
     assert total < 25 << 20
+
+
+# stages
+
+
+def test_stages_follow_one_another_without_a_gap():
+    assert stage_at(TINY, 0) == (0, 0.0)
+    assert stage_at(TINY, 2) == (1, 0.0)
+    assert stage_at(TINY, 5) == (2, 0.5)
+    assert stage_at(TINY, 6) == (2, 1.0)
+    for name in ("image", "video", "fine"):
+        place, progress = stage_at(TINY, begin_of(TINY, name))
+        assert (TINY[place].name, progress) == (name, 0.0)
+
+
+@pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.name)
+def test_the_rate_rises_then_falls_to_a_sixteenth_or_as_far_as_in_the_longer_stage(stage):
+    rates = [learning_rate(stage, step / stage.steps) for step in range(stage.steps)]
+    top = int(np.argmax(rates))
+    assert top < 60
+    assert rates[top] == pytest.approx(stage.rate, rel=0.01)
+    assert rates == sorted(rates[:top]) + sorted(rates[top:], reverse=True)
+    whole = replace(stage, steps=stage.falls_over or stage.steps, falls_over=0)
+    assert rates[-1] == pytest.approx(learning_rate(whole, (stage.steps - 1) / whole.steps))
+    assert learning_rate(whole, 1.0) == pytest.approx(0.06 * stage.rate)
+
+
+def test_the_fine_stage_begins_with_the_weights_it_is_given_at_its_own_size(tmp_path):
+    folder = resource("models/demo-sam")
+    given = load_start(folder)
+    run = begin_run(given, STAGES, begin_of(STAGES, "fine"))
+    assert run.model.image_size == STAGES[-1].image_size == 192
+    for one in (run.model, run.average):
+        changed = {name for name, value in one.state_dict().items() if not torch.equal(value, given.state_dict()[name])}
+        assert all(name.startswith("sam_prompt_encoder.mask_downscaling.") for name in changed), "fitted to be heard"
+        assert len(changed) == 2
+    assert all(p.requires_grad for p in run.model.parameters())
+    sam_training.save(run, tmp_path)
+    assert torch.equal(load_start(tmp_path / "checkpoint.pt").no_mem_embed, given.no_mem_embed)
+
+
+def test_the_video_stage_fits_the_memory_and_teaches_it():
+    run = new_run(TINY, 1)
+    before = run.model.memory_encoder.pix_feat_proj.weight.clone()
+    sam_training.enter(run, TINY, 1)
+    assert not torch.equal(before, run.model.memory_encoder.pix_feat_proj.weight)
+    assert torch.equal(run.average.memory_encoder.pix_feat_proj.weight, run.model.memory_encoder.pix_feat_proj.weight)
+    batch = load_batch(np.random.default_rng(7), Wanted(1, 3, 4, 64, SMALL_CLIPS))
+    loss, meters = sam_lessons.clip_losses(
+        run.model, Teacher(run.model), batch, np.random.default_rng(1), replace(TINY[1], corrections=(1.0, 1.0)), 0.5
+    )
+    loss.backward()
+    assert {"next", "present", "retold"} <= set(meters)
+    gradients = [p.grad for n, p in run.model.named_parameters() if n.startswith(("memory_enc", "memory_att"))]
+    assert sum(g is not None and bool(g.abs().max() > 0) for g in gradients) > 0.9 * len(gradients)
+
+
+def test_masks_to_be_corrected_are_heard_among_the_features_and_mean_nothing_on_average():
+    model = fresh_model(0)
+    features = torch.randn(500, 96, generator=torch.Generator().manual_seed(0)) * 8 + 30
+    batch = load_batch(np.random.default_rng(7), Wanted(8, 1, 1, 128, SMALL_CLIPS))
+    logits = as_logits(batch.masks[0, :, 0])
+    prepare_masks(model, features, logits, share=0.5)
+    with torch.no_grad():
+        dense = model.sam_prompt_encoder._embed_masks(logits).movedim(1, -1).flatten(0, 2)
+    nothing = model.sam_prompt_encoder.no_mask_embed.weight[0]
+    torch.testing.assert_close(dense.mean(0), nothing.detach(), atol=1e-3, rtol=1e-3)
+    assert float(dense.std(0).pow(2).mean().sqrt()) == pytest.approx(4, rel=0.05)
+
+
+def test_an_object_that_is_gone_has_no_mask_loss_and_a_sliver_none_at_all():
+    teacher = Teacher(fresh_model(0))
+    teacher.ious, teacher.scores = torch.zeros(2, 1), torch.full((2, 1), -3.0)
+    truth = torch.zeros(2, 64, 64)
+    logits = torch.randn(2, 64, 64)
+    gone = sam_lessons._frame_loss(logits, truth, teacher, 0.8, 2.0)
+    assert float(gone) == pytest.approx(2 * np.log1p(np.exp(-3)), rel=1e-3)
+    truth[:, 0, 0] = 1
+    assert float(sam_lessons._frame_loss(logits, truth, teacher, 0.8, 2.0)) == 0
+
+
+# runs
+
+
+def lines(folder):
+    return [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+
+
+def without_time(found):
+    return [{key: value for key, value in line.items() if key != "minutes"} for line in found]
+
+
+def test_a_resumed_run_equals_one_that_was_not_stopped(tmp_path, monkeypatch, unwatched):
+    monkeypatch.setattr(sam_training, "LOG_EVERY", 1)
+    monkeypatch.setattr(sam_training, "SAVE_SECONDS", -1)
+    whole = new_run(TINY, 1)
+    list(train(whole, tmp_path / "whole", TINY, seed=3))
+    stopped = train(new_run(TINY, 1), tmp_path / "parts", TINY, seed=3)
+    for line in stopped:
+        if line["step"] == 4:
+            break
+    stopped.close()  # the line of step 4 is written, its checkpoint is not
+    again = resume(tmp_path / "parts", TINY)
+    assert (again.step, again.place) == (3, 1)
+    list(train(again, tmp_path / "parts", TINY, seed=3))
+    assert again.model.image_size == 96
+    for one, two in ((whole.model, again.model), (whole.average, again.average)):
+        for name, value in one.state_dict().items():
+            assert torch.equal(value, two.state_dict()[name]), name
+    assert without_time(lines(tmp_path / "parts")) == without_time(lines(tmp_path / "whole"))
+
+
+def test_the_log_has_means_and_held_out_measures_and_the_best_weights_are_kept(tmp_path, monkeypatch):
+    told = iter([0.3, 0.9, 0.5])
+    monkeypatch.setattr(sam_training, "held_out", lambda model, clips: {"click": next(told)})
+    monkeypatch.setattr(sam_training, "LOG_EVERY", 2)
+    monkeypatch.setattr(sam_training, "WATCH_EVERY", 2)
+    run = new_run(TINY, 1)
+    steps = []
+    monkeypatch.setattr(sam_training, "train_step", spy(train_step, steps))
+    list(train(run, tmp_path, TINY))
+    found = lines(tmp_path)
+    assert [(line["step"], line["stage"]) for line in found if "held_out" in line] == [
+        (2, "image"),
+        (4, "video"),
+        (6, "fine"),
+    ]
+    losses = [line["values"]["loss"] for line in found if "values" in line]
+    assert losses == pytest.approx([np.mean(steps[i : i + 2]) for i in range(0, 6, 2)], abs=1e-4)
+    best = torch.load(tmp_path / "best.pt", weights_only=True)
+    assert (best["step"], best["place"]) == (4, 1)
+
+
+def spy(step, losses):
+    def wrapped(*args):
+        meters = step(*args)
+        losses.append(meters["loss"])
+        return meters
+
+    return wrapped
+
+
+def test_a_step_depends_on_the_seed_and_its_number_alone():
+    one, two = (sam_training.draw(np.random.default_rng((3, 40)), TINY[1])[0] for _ in range(2))
+    assert torch.equal(one.images, two.images)
+    other = sam_training.draw(np.random.default_rng((4, 40)), replace(TINY[1], videos=0.0))[0]
+    assert other.images.shape != one.images.shape or not torch.equal(one.images, other.images)
+
+
+def test_training_never_draws_held_out_clips(monkeypatch):
+    seeds = []
+    make = sam_training.load_batch.__globals__["make_clip"]
+    monkeypatch.setitem(
+        sam_training.load_batch.__globals__, "make_clip", lambda seed, *rest: seeds.append(seed) or make(seed, *rest)
+    )
+    for step in range(20):
+        sam_training.draw(np.random.default_rng((1, step)), TINY[1])
+    assert min(seeds) >= TRAIN_SEED > sam_held_out.REPORT_SEED + 100_000

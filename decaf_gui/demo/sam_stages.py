@@ -1,0 +1,111 @@
+"""The curriculum of the tiny SAM2's training, as data: what each stage shows, how large, and how fast it learns."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+Size = tuple[int, int]
+SMALL_CLIPS: tuple[Size, ...] = ((120, 160), (128, 128), (108, 192), (160, 120))
+LARGE_CLIPS: tuple[Size, ...] = ((240, 320), (240, 320), (240, 240), (216, 384), (320, 240), (180, 240))
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A part of the training.
+
+    The model sees squares of `image_size` pixels, made from clips drawn in one of the sizes `drawn` (H, W). A step is
+    `videos` times out of one `clips` clips of `lengths` (least, most) frames with `tracked` objects each, else
+    `pictures` pictures; a share `medium` of them is of that level, the others are kind. `ripe` are the least points of
+    the loss schedule (0 to 1, see `mask_losses`) for pictures and for clips. `rate` is the highest learning rate; it
+    falls over the stage, or over `falls_over` steps of which the stage sees the first. `clip_norm` is the longest
+    gradient, `keep` what the average of the weights keeps in a step. `corrections` are the shares of pictures and of
+    clips with correcting clicks on top; of those on pictures a share `given` corrects a given mask, which is in `own`
+    of the cases the model's own and else a spoiled truth.
+    """
+
+    name: str
+    steps: int
+    image_size: int
+    drawn: tuple[Size, ...]
+    rate: float
+    falls_over: int = 0
+    videos: float = 0.0
+    pictures: int = 16
+    clips: int = 4
+    lengths: tuple[int, int] = (3, 6)
+    tracked: int = 4
+    medium: float = 0.0
+    ripe: tuple[float, float] = (0.0, 0.41)
+    clip_norm: float = 0.5
+    keep: float = 0.99
+    corrections: tuple[float, float] = (0.5, 0.0)
+    given: float = 0.45
+    own: float = 0.5
+    absent_weight: float = 1.5
+    fits_memory: bool = False
+    fits_masks: bool = False
+
+
+IMAGE = Stage("image", 2600, 128, SMALL_CLIPS, 1.5e-3, clip_norm=1.0)
+VIDEO = Stage(
+    "video",
+    8400,
+    128,
+    SMALL_CLIPS,
+    8e-4,
+    videos=0.7,
+    ripe=(0.8, 0.41),
+    corrections=(1.0, 0.0),
+    fits_memory=True,
+)
+FINE = Stage(
+    "fine",
+    550,
+    192,
+    LARGE_CLIPS,
+    4e-4,
+    falls_over=2200,
+    videos=0.5,
+    pictures=12,
+    lengths=(4, 8),
+    tracked=3,
+    medium=0.15,
+    ripe=(0.8, 0.8),
+    keep=0.997,
+    corrections=(1.0, 0.4),
+    absent_weight=2.0,
+    fits_masks=True,
+)
+CORRECTIONS = replace(
+    FINE, name="corrections", steps=850, falls_over=2100, videos=0.25, lengths=(4, 7), fits_masks=False
+)
+"""Tracking carries over to the larger size by itself; correcting clicks are what takes long."""
+GIVEN = replace(CORRECTIONS, name="given", steps=1150, rate=2.8e-4, falls_over=0, given=0.6, own=0.7)
+"""Longest of all those that correct a mask which is given, as a proposal's is."""
+POLISH = replace(GIVEN, name="polish", steps=1500, rate=3.5e-4, videos=0.3, given=0.45, absent_weight=2.5)
+"""All of it once more from a higher rate: clicks together and boxes had stood still while masks were given."""
+STAGES = (IMAGE, VIDEO, FINE, CORRECTIONS, GIVEN, POLISH)
+WARM = 50
+
+
+def stage_at(stages: tuple[Stage, ...], step: int) -> tuple[int, float]:
+    """The stage of a step, by its place, and how far it has come: [0, 1). After the last step: the last one, 1."""
+    for place, stage in enumerate(stages):
+        if step < stage.steps:
+            return place, step / stage.steps
+        step -= stage.steps
+    return len(stages) - 1, 1.0
+
+
+def begin_of(stages: tuple[Stage, ...], name: str) -> int:
+    """The first step of the stage called `name`."""
+    places = [stage.name for stage in stages].index(name)
+    return sum(stage.steps for stage in stages[:places])
+
+
+def learning_rate(stage: Stage, progress: float) -> float:
+    """Warm-up over the first `WARM` steps of the stage, and half a cosine down to 6 %."""
+    step = progress * stage.steps
+    fallen = min(step / (stage.falls_over or stage.steps), 1.0)
+    return stage.rate * min(1.0, (step + 1) / WARM) * (0.06 + 0.94 * (1 + math.cos(math.pi * fallen)) / 2)

@@ -228,10 +228,10 @@ SIZES = Scene(
     ),
     ready=(
         "the large shape",
-        "the small shape",
         "the green cross",
+        "the red triangle",
         "the shape on the left",
-        "the shape that stands still",
+        "the shape on the right",
     ),
 )
 

@@ -92,7 +92,9 @@ def propose(
     project: Annotated[
         Path | None, typer.Option("--project", help="Keep all candidates in this project, made when it is new.")
     ] = None,
-    formats: Annotated[list[str] | None, typer.Option("--format", "-f", help="davis, coco, overlay.")] = None,
+    formats: Annotated[
+        list[str] | None, typer.Option("--format", "-f", help="Repeatable; `formats` lists them.")
+    ] = None,
     mllm: Mllm = "demo",
     sam: Sam = "demo",
     device: Device = "auto",
@@ -352,7 +354,9 @@ def project_relink(
 def export(
     file: ProjectFile,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the labels.")],
-    formats: Annotated[list[str] | None, typer.Option("--format", "-f", help="davis, coco, overlay.")] = None,
+    formats: Annotated[
+        list[str] | None, typer.Option("--format", "-f", help="Repeatable; `formats` lists them.")
+    ] = None,
     objects: Annotated[
         str, typer.Option("--objects", help="accepted, or all: also candidates that wait for a word.")
     ] = "accepted",
@@ -365,6 +369,34 @@ def export(
 
     chosen = formats or ["davis"]
     export_project(file, chosen, out, objects, frames=frames, overwrite=overwrite, as_json=as_json)
+
+
+@app.command("import")
+def import_(
+    source: Annotated[Path, typer.Argument(metavar="SOURCE", help="A dataset's folder, or its JSON or text file.")],
+    project: Annotated[Path, typer.Option("--project", help="The project for the labels, made when it is new.")],
+    form: Annotated[str, typer.Option("--format", "-f", help="As `formats` lists them; else it is guessed.")] = "",
+    clip: Annotated[
+        Path | None, typer.Option("--clip", "--frames", help="The frames; else the dataset's own are taken.")
+    ] = None,
+    name: Annotated[str, typer.Option("--name", metavar="SEQ", help="Which clip of the dataset.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Read labels of a dataset into a project, to correct them."""
+    from decaf_gui.project_commands import ImportRun, import_labels
+
+    import_labels(ImportRun(source, project, form, clip, name), as_json=as_json)
+
+
+@app.command()
+def formats(
+    markdown: Annotated[bool, typer.Option("--markdown", help="As docs/formats.md has it.")] = False,
+    as_json: Json = False,
+) -> None:
+    """What each format reads, writes, keeps and loses."""
+    from decaf_gui.project_commands import list_formats
+
+    list_formats(markdown=markdown, as_json=as_json)
 
 
 @models_app.command("list")

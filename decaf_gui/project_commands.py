@@ -1,14 +1,17 @@
-"""What `decaf-gui project` and `decaf-gui export` do."""
+"""What `decaf-gui project`, `export`, `import` and `formats` do."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from decaf_gui.console import Reporter
 from decaf_gui.core.clip import Clip
 from decaf_gui.core.errors import BadInput, DecafError
+from decaf_gui.core.project import edits
 from decaf_gui.core.project.rows import (
     ClipRow,
     ExpressionRow,
@@ -75,8 +78,8 @@ def export_project(
     path: Path, formats: Sequence[str], out: Path, which: str, *, frames: bool, overwrite: bool, as_json: bool
 ) -> None:
     """Writes the labels of all clips of a project; with their frames, if asked for."""
-    from decaf_gui.formats.base import Written
-    from decaf_gui.formats.projects import Export, export, notices
+    from decaf_gui.formats.base import Written, few
+    from decaf_gui.formats.projects import Export, export, notices, replaced
 
     if which not in ("accepted", "all"):
         raise BadInput(f'--objects is accepted or all, not "{which}".')
@@ -86,6 +89,8 @@ def export_project(
         media = {row.id: store.media(row) for row in store.project.where(ClipRow)}
         objects: Literal["accepted", "all"] = "all" if which == "all" else "accepted"
         wanted = Export(store.project, media, tuple(formats), out, objects, frames, overwrite)
+        if overwrite and (there := replaced(wanted)):
+            reporter.say(f"Replaced: {few([str(place) for place in there])}")
         for event in reporter.watch(export(wanted)):
             if isinstance(event, Written):
                 written.append(str(event.path))
@@ -98,13 +103,67 @@ def export_project(
     reporter.result(written=list(dict.fromkeys(written)))
 
 
-def relink_project(path: Path, clip: int, media: Path, *, as_json: bool) -> None:
-    """Says where a clip lies now. Raises BadInput when it has another size or length: masks would not fit."""
-    from decaf_gui.core.project.edits import relink_clip
+@dataclass(frozen=True, slots=True)
+class ImportRun:
+    """One call of `decaf-gui import`: `clip` is where the frames are, else they are the dataset's own."""
+
+    source: Path
+    project: Path
+    format: str = ""
+    clip: Path | None = None
+    name: str = ""
+
+
+def import_labels(run: ImportRun, *, as_json: bool) -> None:
+    """Reads labels into a project, made when it is new. All is read and checked before anything is written."""
+    from decaf_gui.core.project.keeping import keep_clip, known_clip
+    from decaf_gui.formats.importing import Import, LabelsRead, import_edit, open_clip, reading, work_range
 
     reporter = Reporter(as_json=as_json)
+    like = "" if run.clip is None else run.clip.absolute().name if run.clip.is_dir() else run.clip.stem
+    *_, read = reporter.watch(reading(Import(run.source, run.format, run.name, like)))
+    assert isinstance(read, LabelsRead)
+    with open_clip(read.labels, run.clip) as clip:
+        alone = edits.add_clip(Project(), clip.name, clip.fingerprint, clip.size, clip.fps).apply(Project())
+        import_edit(alone, 1, read, clip.names)  # raises before anything is made
+        with Store.open(run.project) if run.project.exists() else Store.create(run.project) as store:
+            if store.read_only:
+                raise BadInput(f"{run.project} cannot be written. {store.note}")
+            is_new = known_clip(store, clip) is None
+            number = keep_clip(store, clip)
+            store.do(import_edit(store.project, number, read, clip.names))
+            frames = work_range(read.labels, store.project.need(ClipRow, number), clip.names)
+            if is_new and frames is not None:
+                store.do(edits.set_work_range(store.project, number, frames[0], frames[-1], frames.step))
+    for warning in read.labels.source.warnings:
+        reporter.say(f"{read.format}: {warning}")
+    counted = f"{len(read.labels.objects)} objects on {read.labels.frame_count} frames"
+    reporter.say(f"{counted} of {clip.name} are in {run.project} now ({read.format}).")
+    reporter.result(
+        project=str(run.project),
+        clip=number,
+        format=read.format,
+        name=read.labels.name,
+        objects=len(read.labels.objects),
+        warnings=list(read.labels.source.warnings),
+    )
+
+
+def list_formats(*, markdown: bool, as_json: bool) -> None:
+    """The table of formats; as Markdown with their files, as docs/formats.md has it."""
+    from decaf_gui.formats.pages import formats_markdown, rows
+
+    if markdown:
+        sys.stdout.write(formats_markdown())
+        return
+    Reporter(as_json=as_json).table("", ["name", "format", "read", "written", "keeps", "loses"], rows())
+
+
+def relink_project(path: Path, clip: int, media: Path, *, as_json: bool) -> None:
+    """Says where a clip lies now. Raises BadInput when it has another size or length: masks would not fit."""
+    reporter = Reporter(as_json=as_json)
     with Store.open(path) as store, Clip.open(media) as opened:
-        store.do(relink_clip(store.project, clip, store.relative(media), opened.fingerprint, opened.size))
+        store.do(edits.relink_clip(store.project, clip, store.relative(media), opened.fingerprint, opened.size))
         row = store.project.need(ClipRow, clip)
     reporter.say(f"Clip {clip} of {path} is {row.path} now.")
     reporter.result(clip=clip, path=row.path)

@@ -33,6 +33,7 @@ DEEDS: tuple[Deed, ...] = (
     Deed("relink", "File", "Say where the clip lies now..."),
     Deed("remove_clip", "File", "Remove the clip from the project"),
     Deed("save_copy", "File", "Save a copy...", ("Ctrl+S",), gap=True),
+    Deed("import_labels", "File", "Import labels...", ("Ctrl+I",)),
     Deed("export", "File", "Export labels...", ("Ctrl+E",), ("Ctrl+Shift+E",)),
     Deed("close_project", "File", "Close the project", ("Ctrl+W",), gap=True),
     Deed("quit", "File", "Quit", ("Ctrl+Q",)),

@@ -19,6 +19,7 @@ from PySide6.QtGui import QUndoCommand, QUndoStack
 from decaf_gui.app.requests import (
     ClickRequest,
     ExportRequest,
+    ImportRequest,
     LookRequest,
     MadeWith,
     Packed,
@@ -42,6 +43,7 @@ from decaf_gui.core.project.receipts import receipt
 from decaf_gui.core.project.review import Ended, Review
 from decaf_gui.core.project.rows import ClipRow, ExpressionRow, ObjectRow, Project, PromptRow, TrackletRow
 from decaf_gui.core.project.store import Pending, Store
+from decaf_gui.formats.importing import Import, LabelsRead, import_edit
 from decaf_gui.formats.projects import Export, Which
 from decaf_gui.pipeline.settings import Settings
 
@@ -68,6 +70,14 @@ class ClickWork(Work):
 @dataclass(eq=False)
 class ExportWork(Work):
     """Labels that are being written."""
+
+
+@dataclass(eq=False)
+class ImportWork(Work):
+    """Labels that are being read for a clip; `taken` once they are objects of the project."""
+
+    clip: int = 0
+    taken: bool = False
 
 
 @dataclass(eq=False)
@@ -229,6 +239,8 @@ class Desk(QObject):
             return work.review_job in ended.jobs
         if isinstance(work, ClickWork):
             return self.project.find(ObjectRow, work.row.object) is None
+        if isinstance(work, ImportWork):
+            return self.project.find(ClipRow, work.clip) is None
         return isinstance(work, ProposeWork) and self.project.find(ExpressionRow, work.expression) is None
 
     def _remember(self, edit: Edit) -> None:
@@ -322,6 +334,13 @@ class Desk(QObject):
         job = self._worker.submit(ExportRequest(wanted))
         again = partial(self.export, formats, out, which, frames=frames, overwrite=overwrite, clips=clips)
         self._work[job] = ExportWork(self.tr("Exporting to {0}").format(out.name), again=again)
+        return job
+
+    def import_labels(self, clip: int, wanted: Import) -> int:
+        """Reads labels of a dataset and adds them to a clip as one edit: the job."""
+        job = self._worker.submit(ImportRequest(self.clip_path(clip), wanted))
+        again = partial(self.import_labels, clip, wanted)
+        self._work[job] = ImportWork(self.tr("Importing from {0}").format(wanted.source.name), again=again, clip=clip)
         return job
 
     def cancel(self, job: int) -> None:
@@ -432,6 +451,9 @@ class Desk(QObject):
             self._stream(work, event)
         elif isinstance(work, ProposeWork):
             self._see(job, work, event)
+        elif isinstance(work, ImportWork) and isinstance(event, LabelsRead):
+            self.do(import_edit(self.project, work.clip, event, event.names))
+            work.taken = True
 
     def _made_with(self, work: Work, details: str) -> None:
         work.details = details

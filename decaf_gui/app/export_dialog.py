@@ -12,6 +12,7 @@ from PySide6.QtWidgets import (
     QDialogButtonBox,
     QFileDialog,
     QFormLayout,
+    QGridLayout,
     QHBoxLayout,
     QLabel,
     QLineEdit,
@@ -21,8 +22,7 @@ from PySide6.QtWidgets import (
 )
 
 from decaf_gui.core.project.rows import ClipRow, Project
-from decaf_gui.formats.base import safe_name
-from decaf_gui.formats.projects import Which, incomplete
+from decaf_gui.formats.projects import Which, clip_names, incomplete
 from decaf_gui.formats.registry import FORMATS
 
 MOST = 3
@@ -73,10 +73,12 @@ class ExportDialog(QDialog):
         self._tell()
 
     def _arrange(self) -> None:
-        kinds = QVBoxLayout()
-        for name, box in self.formats.items():
-            box.setToolTip(self.tr("Loses {0}").format(FORMATS[name].loses))
-            kinds.addWidget(box)
+        kinds = QGridLayout()
+        rows = -(-len(self.formats) // 2)
+        for number, (name, box) in enumerate(self.formats.items()):
+            told = (FORMATS[name].layout, FORMATS[name].keeps, FORMATS[name].loses)
+            box.setToolTip(self.tr("{0}\nKeeps {1}\nLoses {2}").format(*told))
+            kinds.addWidget(box, number % rows, number // rows)
         place = QHBoxLayout()
         place.addWidget(self.folder, 1)
         place.addWidget(self.browse)
@@ -150,16 +152,11 @@ class ExportDialog(QDialog):
         self.told.setText("\n".join(filter(None, [problem, *lines])))
         self.buttons.button(QDialogButtonBox.StandardButton.Ok).setEnabled(not problem)
 
-    @staticmethod
-    def _there(wish: Wish, rows: list[ClipRow]) -> list[Path]:
+    def _there(self, wish: Wish, rows: list[ClipRow]) -> list[Path]:
         """Results that are there already."""
-        return [
-            path
-            for name in wish.formats
-            for row in rows
-            for part in FORMATS[name].parts(safe_name(Path(row.path).stem))
-            if (path := FORMATS[name].home(wish.out) / part).exists()
-        ]
+        names = clip_names(self._project)
+        found = (FORMATS[name].existing(wish.out, names[row.id]) for name in wish.formats for row in rows)
+        return list(dict.fromkeys(path for paths in found for path in paths))
 
 
 def _few(texts: list[str]) -> str:

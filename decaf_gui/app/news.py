@@ -4,24 +4,26 @@ from __future__ import annotations
 
 from PySide6.QtCore import QObject, Signal
 
-from decaf_gui.app.desk import Desk, ExportWork, PreviewWork, TrackWork, Work
+from decaf_gui.app.desk import Desk, ExportWork, ImportWork, PreviewWork, TrackWork, Work
 from decaf_gui.app.tools import OnDevice
 from decaf_gui.app.turns import Cancelled, Failed, Finished
 from decaf_gui.core.events import Event, Stage
 from decaf_gui.formats.base import Written
+from decaf_gui.formats.importing import LabelsRead
 
 
 class News(QObject):
     """Follows the work of a desk.
 
     `working` (text, done, total; total 0: nobody knows); `rested` (text) when nothing is in work any more; `written`
-    (event) for an export's result; `failed` (event, work) where the work may be asked for once more; `device` (name)
-    once the models' device is known.
+    (event) for an export's result; `imported` (event) for labels that are objects now; `failed` (event, work) where the
+    work may be asked for once more; `device` (name) once the models' device is known.
     """
 
     working = Signal(str, int, int)
     rested = Signal(str)
     written = Signal(object)
+    imported = Signal(object)
     failed = Signal(object, object)
     device = Signal(str)
 
@@ -39,6 +41,8 @@ class News(QObject):
             self.device.emit(event.device)
         if isinstance(event, Written):
             self.written.emit(event)
+        if isinstance(event, LabelsRead) and isinstance(work, ImportWork) and work.taken:
+            self.imported.emit(event)
         if isinstance(event, Finished | Cancelled | Failed):
             self._on_end(self._works.pop(job, None), event)
         elif isinstance(work, TrackWork) and work.done:
@@ -52,7 +56,7 @@ class News(QObject):
             self.failed.emit(event, work)
         if work is None or isinstance(work, PreviewWork):
             return
-        if isinstance(event, Failed):
+        if isinstance(event, Failed) or (isinstance(work, ImportWork) and not work.taken):
             words = self.tr("{0}: failed").format(work.title)
         elif isinstance(event, Cancelled):
             kept = self.tr("what had come is kept")
@@ -77,5 +81,6 @@ class News(QObject):
             "prompts": self.tr("prompts"),
             "frames": stage.note,
             "memory": stage.note,
+            "reading labels": self.tr("reading {0}").format(stage.note),
         }
         return names.get(stage.name, f"{stage.name} {stage.note}".strip())

@@ -13,6 +13,7 @@ from decaf_gui.app.tools import Tools
 from decaf_gui.core.entities import Prompt, Tracklet
 from decaf_gui.core.events import Event, Proposed, Stage
 from decaf_gui.core.project.rows import pack_masks, unpack_masks
+from decaf_gui.formats.importing import Import, LabelsRead, reading
 from decaf_gui.formats.projects import Export, export
 from decaf_gui.pipeline.settings import Settings
 
@@ -95,6 +96,24 @@ class ExportRequest:
     def run(self, tools: Tools) -> Iterator[Event]:
         """In the worker's thread; no model is needed."""
         return export(self.wanted)
+
+
+@dataclass(frozen=True)
+class ImportRequest:
+    """Reads the labels of a dataset for a clip: the reader's events, `LabelsRead` with the names of its frames."""
+
+    priority: ClassVar[Priority] = Priority.PROPOSE
+    coalesces: ClassVar[bool] = False
+    clip: Path
+    wanted: Import
+
+    def run(self, tools: Tools) -> Iterator[Event]:
+        """In the worker's thread; no model is needed."""
+        for event in reading(self.wanted):
+            if isinstance(event, LabelsRead):
+                yield replace(event, names=tuple(tools.clip(self.clip).names))
+            else:
+                yield event
 
 
 @dataclass(frozen=True, eq=False)

@@ -33,6 +33,7 @@ from decaf_gui.app.desk import TrackWork, Work
 from decaf_gui.app.diagnostics import diagnostics
 from decaf_gui.app.export_dialog import ExportDialog, Wish
 from decaf_gui.app.icons import dress
+from decaf_gui.app.import_dialog import ImportDialog
 from decaf_gui.app.keys_dialog import KeysDialog
 from decaf_gui.app.opening import ClipOpener
 from decaf_gui.app.painting import MODES, Mode
@@ -50,6 +51,8 @@ from decaf_gui.core.project.planning import Direction, Span
 from decaf_gui.core.project.rows import ClipRow, ExpressionRow, ObjectRow
 from decaf_gui.core.project.store import SUFFIX
 from decaf_gui.formats.base import Written
+from decaf_gui.formats.importing import Import, LabelsRead
+from decaf_gui.formats.projects import clip_names
 from decaf_gui.pipeline.models import locate
 
 
@@ -110,6 +113,7 @@ class MainWindow(ShowingWindow):
             "relink": lambda: self._with_clip(partial(menus.relink, self, view)),
             "remove_clip": lambda: self._with_clip(view.remove_clip),
             "save_copy": self._save_copy,
+            "import_labels": lambda: self._with_clip(self._import),
             "export": self._export,
             "close_project": self._leave,
             "quit": self.close,
@@ -223,6 +227,7 @@ class MainWindow(ShowingWindow):
         self.opener.opened.connect(self._on_opened)
         self.opener.refused.connect(self._on_refused)
         self.news.written.connect(self._on_written)
+        self.news.imported.connect(self._on_imported)
         self.news.failed.connect(self._on_failed)
 
     def _connect_canvas(self) -> None:
@@ -314,6 +319,12 @@ class MainWindow(ShowingWindow):
         if self._open_exported:
             self._open_exported = False
             QDesktopServices.openUrl(QUrl.fromLocalFile(str(event.path.parent)))
+
+    def _on_imported(self, event: LabelsRead) -> None:
+        found = event.labels
+        words = self.tr("{0} objects on {1} frames were imported ({2})")
+        told = words.format(len(found.objects), found.frame_count, event.format)
+        self._tell(". ".join([told, *found.source.warnings]))
 
     def _on_failed(self, event: Failed, work: Work) -> None:
         offer: tuple[str, Callable[[], object]] | None = None
@@ -571,6 +582,21 @@ class MainWindow(ShowingWindow):
         dialog = ExportDialog(self.view.project, folder, self, clip=self.view.clip)
         dialog.accepted.connect(lambda: self.export(dialog.wish()))
         self.show_dialog(dialog)
+
+    def _import(self, clip: int) -> None:
+        """Asks for labels of the clip that is open."""
+        store = self.view.desk.store
+        dialog = ImportDialog(store.path.parent, clip_names(self.view.project)[clip], self)
+        dialog.accepted.connect(lambda: self.import_labels(clip, dialog.wish()))
+        self.show_dialog(dialog)
+
+    def import_labels(self, clip: int, wanted: Import) -> None:
+        """Reads labels in the worker; what stands in the way is told in the banner."""
+        self.banner.hide()
+        try:
+            self.view.desk.import_labels(clip, wanted)
+        except DecafError as error:
+            self.banner.tell(str(error))
 
     def show_dialog(self, dialog: QDialog) -> None:
         """Opens a dialog over the window; when it is closed the window has the keys again, whoever manages windows."""

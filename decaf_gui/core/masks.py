@@ -104,6 +104,11 @@ class Rle:
         return np.repeat(inside, runs).reshape(width, self.size[0]).T[y : y + height]
 
     @property
+    def runs(self) -> list[int]:
+        """The run lengths down the columns, background first. Raises BadInput when they do not fill the size."""
+        return [int(run) for run in _checked_runs(self.counts, self.size)]
+
+    @property
     def area(self) -> int:
         """Pixels."""
         return int(coco.area(self.packed))

@@ -16,7 +16,8 @@ from PIL import Image
 from decaf_gui.core.errors import BadInput
 from decaf_gui.demo.shapes import ShapesClip, make_clip
 from decaf_gui.demo.world import level_named
-from decaf_gui.formats.davis import IMAGE_SET, add_to_image_set, save_indexed
+from decaf_gui.formats.davis import IMAGE_SET, add_to_image_set
+from decaf_gui.formats.pngs import save_indexed
 
 
 def write_clips(folder: Path, seed: int, clips: int, level: str, frames: int, *, video: bool) -> Iterator[Path]:

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from decaf_gui.core.clip import Clip
 from decaf_gui.core.errors import BadInput, DecafError
@@ -24,6 +23,7 @@ from decaf_gui.evaluation.ledger import Ledger, stamp_of
 from decaf_gui.evaluation.methods import Answer, Method
 from decaf_gui.evaluation.protocols import Protocol, Summary
 from decaf_gui.evaluation.scoring import Fault, ObjectOutcome, Outcome, absent, masks_folder, score, score_turn
+from decaf_gui.formats.pngs import save_mask
 from decaf_gui.formats.rvos.base import Ask, Problem, Split, Video
 
 log = logging.getLogger(__name__)
@@ -182,8 +182,7 @@ def write_masks(masks: Masks, video: Video, ask: Ask, run: Run) -> None:
             shutil.rmtree(work)
         work.mkdir(parents=True)
         for index, frame in enumerate(video.frames):
-            pixels = masks[index].astype(np.uint8) * np.uint8(run.split.dataset.ink)
-            Image.fromarray(np.ascontiguousarray(pixels)).save(work / f"{frame}.png")
+            save_mask(np.ascontiguousarray(masks[index]), work / f"{frame}.png", run.split.dataset.ink)
         target.parent.mkdir(parents=True, exist_ok=True)
         work.replace(target)
         work.parent.rmdir()

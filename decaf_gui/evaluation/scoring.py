@@ -13,18 +13,8 @@ from decaf_gui.core.errors import BadInput
 from decaf_gui.core.images import natural_key
 from decaf_gui.evaluation.metrics import LabelMaps, boundary_f, evaluate_sequence, region_similarity
 from decaf_gui.evaluation.metrics import Protocol as Task
-from decaf_gui.formats.rvos.base import (
-    Ask,
-    LabelTruth,
-    Layers,
-    Mask,
-    RleTruth,
-    Size,
-    Truth,
-    read_labels,
-    read_mask,
-    require_size,
-)
+from decaf_gui.formats.pngs import Mask, Size, read_labels, read_mask, require_size
+from decaf_gui.formats.rvos.base import Ask, LabelTruth, Layers, RleTruth, Truth
 
 Fault = Literal["", "video", "expression", "frame", "dataset"]
 """What is missing or unreadable: all predictions of a video, those of an expression, a frame's; or the truth."""

@@ -14,7 +14,8 @@ from decaf_gui.core.errors import BadInput
 from decaf_gui.core.images import load_image
 from decaf_gui.evaluation.run import Report, Run
 from decaf_gui.evaluation.scoring import Outcome, read_prediction
-from decaf_gui.formats.rvos.base import Ask, Mask, Video
+from decaf_gui.formats.pngs import Mask
+from decaf_gui.formats.rvos.base import Ask, Video
 
 Pixels = NDArray[np.uint8]
 PREDICTED, TRUE, PAPER, INK = (255, 120, 0), (0, 220, 90), (250, 250, 250), (20, 20, 20)

@@ -14,17 +14,18 @@ from itertools import count
 from pathlib import Path
 from typing import Any, TextIO
 
-from pycocotools import mask as coco_mask
-
 from decaf_gui.core.clip import Clip
-from decaf_gui.core.entities import Label, Labels
+from decaf_gui.core.entities import Label
 from decaf_gui.core.errors import BadInput
 from decaf_gui.core.events import Event, Stage
-from decaf_gui.core.masks import Masks, Rle
-from decaf_gui.core.video import DEFAULT_FPS
-from decaf_gui.formats.base import Draft, Format, safe_name
+from decaf_gui.core.masks import Masks, Rle, union_rle
+from decaf_gui.formats.base import Draft, Format, choose, safe_name
 from decaf_gui.formats.frames import save_as_source
-from decaf_gui.formats.labelset import LabelledObject, LabelSet, require_complete, require_match
+from decaf_gui.formats.jsons import dumps, part, read_json
+from decaf_gui.formats.labelset import LabelSet, Source, require_complete, require_match
+from decaf_gui.formats.maps import filled, nothing_words
+from decaf_gui.formats.runs import segmentation
+from decaf_gui.formats.tables import Found, label_set
 
 ANNOTATIONS, IMAGES = "annotations", "images"
 
@@ -51,7 +52,7 @@ def write(
                     separator = ",\n"
                 yield Stage("Writing coco", frame + 1, labelset.frame_count)
             stream.write("\n]}\n")
-        written = draft.finish([] if labelset.objects else ["There are no objects: no annotations were written."])
+        written = draft.finish(nothing_words(labelset))
     yield written
 
 
@@ -63,23 +64,20 @@ def read(folder: Path, name: str = "") -> LabelSet:
     path = folder if folder.is_file() else _annotation_file(folder, name)
     data = _load(path)
     size = _one_size(path, data["images"])
-    frames = {image["id"]: frame for frame, image in enumerate(data["images"])}
-    labels = Labels(tuple(Label(entry["id"], entry["name"]) for entry in data["categories"]))
-    told = {entry["track_id"]: entry for entry in data.get("objects", ())}
-    tracks = _tracks(path, data["annotations"], told)
     info = data.get("info") or {}
-    return LabelSet(
-        name=info.get("clip", path.stem.removeprefix("instances_")),
-        size=size,
-        frame_count=len(frames),
-        fps=info.get("fps", DEFAULT_FPS),
-        names=tuple(Path(image["file_name"]).name for image in data["images"]),
-        objects=tuple(sorted(_objects(tracks, told, labels, frames, size), key=lambda obj: obj.id)),
-        labels=labels,
-        expressions=tuple(entry["text"] for entry in data.get("expressions", ())),
-        provenance=info.get("provenance", {}),
-        notice=info.get("notice", ""),
+    files = tuple(Path(image["file_name"]).name for image in data["images"])
+    tracks = _tracks(path, data["annotations"])
+    frames = {image["id"]: frame for frame, image in enumerate(data["images"])}
+    found = Found(
+        path.stem.removeprefix("instances_"),
+        size,
+        files,
+        {track: _masks(path, seen_on, frames, size) for track, seen_on in tracks.items()},
+        classes=_classes(data, tracks),
+        labels=tuple(Label(part(e, "id", int, path), str(e["name"])) for e in data["categories"]),
+        source=Source((path,), _media(path, files)),
     )
+    return label_set(found, _told(data, info))
 
 
 def parts(name: str) -> tuple[str, ...]:
@@ -87,8 +85,33 @@ def parts(name: str) -> tuple[str, ...]:
     return f"{IMAGES}/{name}", _json_part(name)
 
 
-LOSES = "prompts and review marks; tools that know plain COCO alone do not see tracks and expressions"
-FORMAT = Format("coco", "COCO instances, RLE masks with track ids", parts, write, read, copies_images=True, loses=LOSES)
+def clips(folder: Path) -> Sequence[str]:
+    """The clips of a folder, each with its file; for a file itself its own."""
+    files = [folder] if folder.is_file() else sorted((folder / ANNOTATIONS).glob("instances_*.json"))
+    return [file.stem.removeprefix("instances_") for file in files]
+
+
+def looks(folder: Path) -> bool:
+    """Files of images and annotations."""
+    if folder.is_file():
+        return folder.suffix == ".json" and {"images", "annotations"} <= _keys(folder)
+    files = sorted((folder / ANNOTATIONS).glob("instances_*.json"))
+    return bool(files) and "images" in _keys(files[0])
+
+
+FORMAT = Format(
+    "coco",
+    "COCO instances, RLE masks with track ids",
+    parts,
+    write,
+    read,
+    copies_images=True,
+    keeps="overlaps, any number of objects, category ids; in keys beside COCO's own tracks, expressions, provenance",
+    loses="prompts and review marks; tools that know plain COCO alone do not see tracks and expressions",
+    layout=f"{ANNOTATIONS}/instances_<clip>.json, {IMAGES}/<clip>/<source name>",
+    clips=clips,
+    looks=looks,
+)
 
 
 def _json_part(name: str) -> str:
@@ -107,8 +130,8 @@ def _write_head(stream: TextIO, labelset: LabelSet, names: Sequence[str]) -> Non
     }
     stream.write("{\n")
     for key, value in head.items():
-        stream.write(f"{json.dumps(key)}: {json.dumps(value, ensure_ascii=False, default=str)},\n")
-    stream.write('"images": [\n' + ",\n".join(json.dumps(image, ensure_ascii=False) for image in images))
+        stream.write(f"{json.dumps(key)}: {dumps(value)},\n")
+    stream.write('"images": [\n' + ",\n".join(dumps(image) for image in images))
     stream.write('\n],\n"annotations": [')
 
 
@@ -117,6 +140,7 @@ def _info(labelset: LabelSet) -> dict[str, Any]:
         "description": f"Masks of {labelset.name}, made with DecAF GUI",
         "clip": labelset.name,
         "fps": labelset.fps,
+        "names": list(labelset.names),
         "notice": labelset.notice,
         "provenance": dict(labelset.provenance),
     }
@@ -155,64 +179,74 @@ def _annotations(
 
 
 def _annotation_file(folder: Path, name: str) -> Path:
-    files = sorted((folder / ANNOTATIONS).glob("instances_*.json"))
-    found = {file.stem.removeprefix("instances_"): file for file in files}
+    found = clips(folder)
     if not found:
         raise BadInput(f"There is no COCO data in {folder}: {ANNOTATIONS}/instances_<name>.json is missing.")
-    if name not in found and (name or len(found) > 1):
-        raise BadInput(f"Choose a clip of {folder}: there are {', '.join(found)}.")
-    return found[name or next(iter(found))]
+    return folder / _json_part(choose(name, found, folder))
+
+
+def _keys(path: Path) -> set[str]:
+    try:
+        return set(read_json(path, "COCO data"))
+    except BadInput:
+        return set()
 
 
 def _load(path: Path) -> dict[str, Any]:
-    try:
-        data = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise BadInput(f"{path} cannot be read as JSON: {error}.") from error
-    missing = {"images", "annotations", "categories"} - set(data if isinstance(data, dict) else ())
+    data = read_json(path, "images, annotations and categories")
+    missing = {"images", "annotations", "categories"} - data.keys()
     if missing:
         raise BadInput(f"{path} is no COCO file: {', '.join(sorted(missing))} is missing.")
-    return dict(data)
+    return data
 
 
 def _one_size(path: Path, images: Sequence[Mapping[str, Any]]) -> tuple[int, int]:
-    sizes = {(int(image["height"]), int(image["width"])) for image in images}
+    sizes = {(part(image, "height", int, path), part(image, "width", int, path)) for image in images}
     if len(sizes) != 1:
         raise BadInput(f"{path} must hold the frames of one clip: its images have {len(sizes)} different sizes.")
     return sizes.pop()
 
 
-def _tracks(
-    path: Path, annotations: Iterable[Mapping[str, Any]], told: Mapping[int, Any]
-) -> Mapping[int, Sequence[Mapping[str, Any]]]:
-    """Annotations by track; tracks of the table that are never seen are there too."""
-    tracks: dict[int, list[Mapping[str, Any]]] = {track: [] for track in told}
+def _tracks(path: Path, annotations: Iterable[Mapping[str, Any]]) -> Mapping[int, Sequence[Mapping[str, Any]]]:
+    """Annotations by track."""
+    tracks: dict[int, list[Mapping[str, Any]]] = {}
     for annotation in annotations:
         if "track_id" not in annotation:
             raise BadInput(f"{path}: annotation {annotation.get('id')} has no track_id, so frames cannot be linked.")
-        tracks.setdefault(annotation["track_id"], []).append(annotation)
+        tracks.setdefault(part(annotation, "track_id", int, path), []).append(annotation)
     return tracks
 
 
-def _objects(
-    tracks: Mapping[int, Sequence[Mapping[str, Any]]],
-    told: Mapping[int, Mapping[str, Any]],
-    labels: Labels,
-    frames: Mapping[int, int],
-    size: tuple[int, int],
-) -> Iterator[LabelledObject]:
-    by_id = {label.id: label for label in labels.entries}
-    for track, seen_on in tracks.items():
-        entry = told.get(track) or {"category_id": seen_on[0]["category_id"]}
-        seen = {frames[a["image_id"]]: _rle(a["segmentation"], size) for a in seen_on}
-        masks = Masks(size, dict.fromkeys(frames.values(), Rle.empty(size))).replace(seen)
-        expressions = tuple(entry.get("expressions", ()))
-        yield LabelledObject(entry.get("object", track), by_id[entry["category_id"]], masks, expressions)
+def _masks(path: Path, seen_on: Iterable[Mapping[str, Any]], frames: Mapping[int, int], size: tuple[int, int]) -> Masks:
+    """The masks of a track; parts of one object on one frame are put together."""
+    seen: dict[int, Rle] = {}
+    for annotation in seen_on:
+        frame = frames[annotation["image_id"]]
+        rle = segmentation(annotation["segmentation"], size, f"{path}, annotation {annotation.get('id')}")
+        seen[frame] = union_rle([seen[frame], rle]) if frame in seen else rle
+    return filled(seen, size, len(frames))
 
 
-def _rle(segmentation: Any, size: tuple[int, int]) -> Rle:
-    """From run lengths, or from polygons [[x, y, ...], ...]."""
-    if isinstance(segmentation, list):
-        merged = coco_mask.merge(coco_mask.frPyObjects(segmentation, *size))
-        return Rle(size, merged["counts"])
-    return Rle.from_coco(segmentation)
+def _classes(data: Mapping[str, Any], tracks: Mapping[int, Sequence[Mapping[str, Any]]]) -> dict[int, str]:
+    names = {entry["id"]: str(entry["name"]) for entry in data["categories"]}
+    return {track: names[seen_on[0]["category_id"]] for track, seen_on in tracks.items()}
+
+
+def _told(data: Mapping[str, Any], info: Mapping[str, Any]) -> dict[str, Any]:
+    """What this program adds, in the words of its table (`decaf_gui.formats.tables`)."""
+    names = {entry["id"]: entry["name"] for entry in data["categories"]}
+    objects = [
+        {"number": entry["track_id"], "object": entry["object"], "label": names[entry["category_id"]]}
+        for entry in data.get("objects", ())
+    ]
+    expressions = [{"text": e["text"], "objects": e["track_ids"]} for e in data.get("expressions", ())]
+    told = {"name": info["clip"]} if "clip" in info else {}
+    kept = {key: info[key] for key in ("fps", "names", "provenance", "notice") if key in info}
+    return told | kept | {"objects": objects, "expressions": expressions}
+
+
+def _media(path: Path, files: Sequence[str]) -> Path | None:
+    """The folder of the images: as this program writes it, or beside the annotations' folder."""
+    name = path.stem.removeprefix("instances_")
+    places = (path.parent.parent / IMAGES / name, path.parent.parent / IMAGES)
+    return next((place for place in places if files and (place / files[0]).is_file()), None)

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from decaf_gui.core.clip import Clip
 from decaf_gui.core.entities import Label, Labels
 from decaf_gui.core.errors import BadInput
-from decaf_gui.core.masks import Masks
+from decaf_gui.core.masks import Masks, union
 
 
 @dataclass(frozen=True)
@@ -27,10 +31,23 @@ class LabelledObject:
 
 
 @dataclass(frozen=True)
+class Source:
+    """Where a label set was read: the files of the labels, and the clip's frames where the dataset has them.
+
+    `warnings` say what was left out, for people.
+    """
+
+    files: tuple[Path, ...] = ()
+    media: Path | None = None
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class LabelSet:
     """All objects of one clip, and a table of expressions; frames as in the clip, (H, W) in pixels.
 
-    `names` are the source names of the frames, `notice` a warning that pictures made from it must show.
+    `names` are the source names of the frames, `notice` a warning that pictures made from it must show, `source` is
+    known of what was read.
     Raises BadInput when ids repeat, masks differ in size from the clip, or a label or an
     expression is not in its list.
     """
@@ -45,6 +62,7 @@ class LabelSet:
     expressions: tuple[str, ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
     notice: str = ""
+    source: Source = field(default_factory=Source, compare=False)
 
     def __post_init__(self) -> None:
         twice = [id_ for id_, times in Counter(obj.id for obj in self.objects).items() if times > 1]
@@ -101,6 +119,39 @@ class LabelSet:
             raise BadInput(f'Object {obj.id} is labelled "{obj.label.name}", which is not in the list of labels.')
         if any(not 0 <= expression < len(self.expressions) for expression in obj.expressions):
             raise BadInput(f"Object {obj.id} answers to an expression that is not in the list.")
+
+
+def as_one(labelset: LabelSet) -> LabelSet:
+    """All objects as one, which has the id and label of the first: what formats of one object keep."""
+    if not labelset.objects:
+        return labelset
+    first = min(labelset.objects, key=lambda obj: obj.id)
+    answers = tuple(sorted({expression for obj in labelset.objects for expression in obj.expressions}))
+    masks = union([obj.masks for obj in labelset.objects])
+    return replace(labelset, objects=(replace(first, masks=masks, expressions=answers),))
+
+
+def as_answers(labelset: LabelSet) -> LabelSet:
+    """Each expression's objects as one: what formats of a mask per expression keep.
+
+    Object i + 1 answers to expression i alone; where one object answered it has that one's label. An expression whose
+    objects are never seen has none.
+    """
+    objects = []
+    for i, _ in enumerate(labelset.expressions):
+        found = labelset.answers(i)
+        masks = union([obj.masks for obj in found]) if found else None
+        if masks is not None and any(not masks.absent(frame) for frame in masks):
+            objects.append(LabelledObject(i + 1, found[0].label, masks, (i,)))
+    return replace(labelset, objects=tuple(objects))
+
+
+def seen(objects: Iterable[LabelledObject], frame: int, size: tuple[int, int]) -> NDArray[np.bool_]:
+    """bool (H, W): what any of the objects covers on a frame."""
+    covered = np.zeros(size, bool)
+    for obj in objects:
+        covered |= obj.masks[frame]
+    return covered
 
 
 def starts_late(obj: LabelledObject) -> bool:

@@ -61,8 +61,16 @@ def parts(name: str) -> tuple[str, ...]:
     return (f"{name}.mp4",)
 
 
-LOSES = "everything but what the eye sees: it is for looking, not for training"
-FORMAT = Format("overlay", "Overlay video, MP4", parts, write, bytes_per_pixel=0.1, loses=LOSES)
+FORMAT = Format(
+    "overlay",
+    "Overlay video, MP4",
+    parts,
+    write,
+    bytes_per_pixel=0.1,
+    keeps="masks and expressions as a picture",
+    loses="everything but what the eye sees: it is for looking, not for training",
+    layout="<clip>.mp4",
+)
 
 
 def object_colours(labelset: LabelSet) -> Mapping[int, Colour]:

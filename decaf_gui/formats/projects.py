@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 from typing import Literal
 
-from decaf_gui.core.clip import Clip
+from decaf_gui.core.clip import VIDEO_SUFFIXES, Clip
 from decaf_gui.core.entities import Label
 from decaf_gui.core.errors import BadInput
 from decaf_gui.core.events import Event
+from decaf_gui.core.images import image_suffixes
 from decaf_gui.core.masks import Masks
 from decaf_gui.core.project.edits import tracklet_masks
 from decaf_gui.core.project.rows import (
@@ -26,6 +28,7 @@ from decaf_gui.core.project.rows import (
     TrackletRow,
     VerdictRow,
 )
+from decaf_gui.formats.base import safe_name
 from decaf_gui.formats.labelset import LabelledObject, LabelSet
 from decaf_gui.formats.registry import format_named
 
@@ -56,19 +59,45 @@ def export(wanted: Export) -> Iterator[Event]:
     """
     chosen = [format_named(name) for name in dict.fromkeys(wanted.formats)]
     rows = [row for row in wanted.project.where(ClipRow) if wanted.clips is None or row.id in wanted.clips]
+    names = clip_names(wanted.project)
+    if unwritable := [form.name for form in chosen if form.writer is None]:
+        raise BadInput(f"{unwritable[0]} can only be read.")
     if not rows:
         raise BadInput("There is no clip in this project: nothing can be exported.")
     for row in rows:
         _check_media(row, wanted.media[row.id])
         with Clip.open(wanted.media[row.id], frames=row.work_frames) as clip:
             for form in chosen:
-                form.check_output(clip, wanted.out, overwrite=wanted.overwrite)
+                form.check_output(clip, wanted.out, overwrite=wanted.overwrite, name=names[row.id])
     for row in rows:
         with Clip.open(wanted.media[row.id], frames=row.work_frames) as clip:
             labels = label_set_of_project(wanted.project, row, clip, wanted.which)
+            labels = replace(labels, name=names[row.id])
             for form in chosen:
                 assert form.writer is not None
                 yield from form.writer(labels, clip, wanted.out, overwrite=wanted.overwrite, frames=wanted.frames)
+
+
+def replaced(wanted: Export) -> list[Path]:
+    """What an export would replace."""
+    names = clip_names(wanted.project)
+    rows = [row for row in wanted.project.where(ClipRow) if wanted.clips is None or row.id in wanted.clips]
+    found = (format_named(name).existing(wanted.out, names[row.id]) for name in wanted.formats for row in rows)
+    return list(dict.fromkeys(path for paths in found for path in paths))
+
+
+def clip_names(project: Project) -> dict[int, str]:
+    """What the clips are called in datasets, by id: as their files, numbered where two would have the same folder."""
+    names: dict[int, str] = {}
+    taken: set[str] = set()
+    for row in project.where(ClipRow):
+        path = Path(row.path)
+        is_file = path.suffix.lower().lstrip(".") in VIDEO_SUFFIXES or path.suffix.lower() in image_suffixes()
+        base = path.stem if is_file else path.name
+        tried = (base if n == 1 else f"{base}_{n}" for n in count(1))
+        names[row.id] = next(name for name in tried if safe_name(name).casefold() not in taken)
+        taken.add(safe_name(names[row.id]).casefold())
+    return names
 
 
 def _check_media(row: ClipRow, media: Path) -> None:

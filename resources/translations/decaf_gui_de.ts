@@ -268,6 +268,10 @@
         <translation>Kopie speichern...</translation>
     </message>
     <message>
+        <source>Import labels...</source>
+        <translation>Labels importieren...</translation>
+    </message>
+    <message>
         <source>Export labels...</source>
         <translation>Labels exportieren...</translation>
     </message>
@@ -1207,6 +1211,10 @@
         <translation>Export nach {0}</translation>
     </message>
     <message>
+        <source>Importing from {0}</source>
+        <translation>Import aus {0}</translation>
+    </message>
+    <message>
         <source>Tracking {0}</source>
         <translation>Verfolgung von {0}</translation>
     </message>
@@ -1254,8 +1262,12 @@
         <translation>Exportieren</translation>
     </message>
     <message>
-        <source>Loses {0}</source>
-        <translation>Verliert {0}</translation>
+        <source>{0}
+Keeps {1}
+Loses {2}</source>
+        <translation>{0}
+Behält {1}
+Verliert {2}</translation>
     </message>
     <message>
         <source>Formats</source>
@@ -1323,6 +1335,65 @@
     <message>
         <source>Settings (Ctrl+,)</source>
         <translation>Einstellungen (Strg+,)</translation>
+    </message>
+</context>
+<context>
+    <name>ImportDialog</name>
+    <message>
+        <source>Import labels</source>
+        <translation>Labels importieren</translation>
+    </message>
+    <message>
+        <source>Folder...</source>
+        <translation>Ordner...</translation>
+    </message>
+    <message>
+        <source>File...</source>
+        <translation>Datei...</translation>
+    </message>
+    <message>
+        <source>as it looks</source>
+        <translation>wie es aussieht</translation>
+    </message>
+    <message>
+        <source>Import</source>
+        <translation>Importieren</translation>
+    </message>
+    <message>
+        <source>Dataset</source>
+        <translation>Datensatz</translation>
+    </message>
+    <message>
+        <source>Format</source>
+        <translation>Format</translation>
+    </message>
+    <message>
+        <source>Clip of it</source>
+        <translation>Clip daraus</translation>
+    </message>
+    <message>
+        <source>Folder of a dataset</source>
+        <translation>Ordner eines Datensatzes</translation>
+    </message>
+    <message>
+        <source>Labels (*.json *.txt);;All files (*)</source>
+        <translation>Labels (*.json *.txt);;Alle Dateien (*)</translation>
+    </message>
+    <message>
+        <source>File of a dataset</source>
+        <translation>Datei eines Datensatzes</translation>
+    </message>
+    <message>
+        <source>Choose the folder or the file of a dataset.</source>
+        <translation>Wählen Sie den Ordner oder die Datei eines Datensatzes.</translation>
+    </message>
+    <message>
+        <source>{0}. Keeps {1}.</source>
+        <translation>{0}. Behält {1}.</translation>
+    </message>
+    <message>
+        <source>There are no labels of this format: {0}.</source>
+        <translation>Es gibt keine Labels dieses Formats: {0}.</translation>
     </message>
 </context>
 <context>
@@ -1529,6 +1600,10 @@
     <message>
         <source>{0} is in {1}</source>
         <translation>{0} liegt in {1}</translation>
+    </message>
+    <message>
+        <source>{0} objects on {1} frames were imported ({2})</source>
+        <translation>{0} Objekte auf {1} Bildern wurden importiert ({2})</translation>
     </message>
     <message>
         <source>Try again</source>
@@ -1758,6 +1833,10 @@
     <message>
         <source>prompts</source>
         <translation>Prompts</translation>
+    </message>
+    <message>
+        <source>reading {0}</source>
+        <translation>lese {0}</translation>
     </message>
 </context>
 <context>

@@ -25,8 +25,9 @@ from synthetic_set import FRAMES, SHAPES, truth
 from decaf_gui.core.errors import BadInput
 from decaf_gui.evaluation.protocols import protocol_named
 from decaf_gui.evaluation.run import Finished, Run, evaluate
+from decaf_gui.formats.pngs import read_mask
 from decaf_gui.formats.rvos import DATASETS, dataset_named
-from decaf_gui.formats.rvos.base import Ask, RleTruth, RvosDataset, Split, inside, read_mask
+from decaf_gui.formats.rvos.base import Ask, RleTruth, RvosDataset, Split, inside
 
 
 def opened(name: str, root, split: str = "") -> Split:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +32,31 @@ def image_clip(folder: Path, count: int = 4, suffix: str = "png", size: tuple[in
     for frame in range(count):
         Image.fromarray(picture(frame, size)).save(folder / f"shot{frame + 1}.{suffix}")
     return Clip.open(folder)
+
+
+class Blank:
+    """Frames of one colour that lie nowhere: a clip for tests of what is written of labels alone."""
+
+    path = Path("blank.mp4")
+    fps = 24.0
+    damage = ""
+
+    def __init__(self, size: tuple[int, int], count: int) -> None:
+        self.size, self.count = size, count
+
+    def __len__(self) -> int:
+        return self.count
+
+    def read(self, number: int, reach: int = 1) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+        yield number, np.full((*self.size, 3), 90, np.uint8)
+
+    def close(self) -> None:
+        pass
+
+
+def blank_clip(size: tuple[int, int], count: int) -> Clip:
+    """A clip that is on no disk."""
+    return Clip(Blank(size, count), 1 << 20)
 
 
 def box(top: int, left: int, bottom: int, right: int, size: tuple[int, int] = SIZE) -> Dense:

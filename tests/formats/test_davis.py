@@ -21,6 +21,7 @@ from decaf_gui.core.events import Stage
 from decaf_gui.formats import davis
 from decaf_gui.formats.base import Written
 from decaf_gui.formats.labelset import LabelledObject, LabelSet
+from decaf_gui.formats.pngs import pascal_palette
 
 
 def voc_palette() -> list[int]:
@@ -46,8 +47,8 @@ def indices(out: Path, clip: Clip, frame: int) -> np.ndarray:
 
 
 def test_the_palette_is_pascals() -> None:
-    assert davis.pascal_palette().ravel().tolist() == voc_palette()
-    assert davis.pascal_palette()[[1, 2, 3, 8, 9]].tolist() == [
+    assert pascal_palette().ravel().tolist() == voc_palette()
+    assert pascal_palette()[[1, 2, 3, 8, 9]].tolist() == [
         [128, 0, 0],
         [0, 128, 0],
         [128, 128, 0],
@@ -184,5 +185,5 @@ def test_what_is_no_mask_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="no PNG masks"):
         davis.read(tmp_path)
     Image.new("RGB", (2, 2)).save(folder / "00000.png")
-    with pytest.raises(BadInput, match="is no mask"):
+    with pytest.raises(BadInput, match="is no label map"):
         davis.read(tmp_path)

@@ -19,6 +19,9 @@ from decaf_gui.formats.labelset import LabelledObject, LabelSet
 from decaf_gui.formats.registry import FORMATS, format_named
 
 every_format = pytest.mark.parametrize("fmt", FORMATS.values(), ids=FORMATS)
+WITHOUT_FRAMES = {"predictions", "predictions-01", "png"}
+WITH_FRAMES = [fmt for name, fmt in FORMATS.items() if name not in WITHOUT_FRAMES]
+every_format_with_frames = pytest.mark.parametrize("fmt", WITH_FRAMES, ids=lambda fmt: fmt.name)
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -51,7 +54,7 @@ def test_a_closed_writer_leaves_its_draft_and_no_final_name(fmt: Format, clip: C
     assert not (out / ".partial").exists()
 
 
-@every_format
+@every_format_with_frames
 def test_a_failure_names_the_draft(fmt: Format, tmp_path: Path, out: Path) -> None:
     clip = image_clip(tmp_path / "deer")
     labels = two_objects(clip)
@@ -67,14 +70,15 @@ def test_an_existing_result_is_replaced_only_when_asked(fmt: Format, clip: Clip,
     list(fmt.writer(two_objects(clip), clip, out))
     before = files(out)
     other = label_set(clip, {1: [box(0, 0, 9, 9)] * 4})
-    with pytest.raises(BadInput, match=rf"{out / fmt.name}.* exists.*--overwrite"):
+    with pytest.raises(BadInput, match=rf"{out / fmt.name}.* exists?.*--overwrite"):
         list(fmt.writer(other, clip, out))
     with pytest.raises(BadInput, match="--overwrite"):
         fmt.check_output(clip, out)
     assert files(out) == before
     list(fmt.writer(other, clip, out, overwrite=True))
     after = files(out)
-    assert after.keys() == before.keys()
+    list(fmt.writer(other, clip, out.parent / "fresh"))
+    assert after.keys() == files(out.parent / "fresh").keys(), "nothing of the old result is left"
     assert after != before
 
 
@@ -90,7 +94,8 @@ def test_overwriting_with_a_shorter_clip_leaves_no_old_frames(fmt: Format, clip:
     list(fmt.writer(two_objects(clip), clip, out))
     short = image_clip(out.parent / "elsewhere/bear", 2)
     list(fmt.writer(two_objects(short), short, out, overwrite=True))
-    assert not [name for name in files(out) if "00002" in name or "shot3" in name]
+    list(fmt.writer(two_objects(short), short, out.parent / "fresh"))
+    assert files(out).keys() == files(out.parent / "fresh").keys()
 
 
 @every_format
@@ -120,7 +125,7 @@ def test_the_last_event_can_be_sent_to_another_process(fmt: Format, clip: Clip, 
 
 def test_an_unknown_format_is_answered_with_the_known_ones() -> None:
     assert format_named("coco").name == "coco"
-    with pytest.raises(BadInput, match=r'no format "voc".*davis, coco, overlay'):
+    with pytest.raises(BadInput, match=r'no format "voc".*davis, davis-2016, .*overlay'):
         format_named("voc")
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from decaf_gui.core.clip import Fingerprint
-from decaf_gui.core.entities import Box, Expression, Grounding, Point, Tracklet
+from decaf_gui.core.entities import Box, Expression, Grounding, Label, Labels, Point, Tracklet
 from decaf_gui.core.errors import BadInput
 from decaf_gui.core.masks import Masks, Rle
 from decaf_gui.core.project.rows import (
@@ -45,6 +45,8 @@ FramedRow = MaskRow | PromptRow | MarkRow
 FRAMED: tuple[type[FramedRow], ...] = (MaskRow, PromptRow, MarkRow)
 """What an object has on a frame."""
 COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
+LARGEST_LABEL = 1 << 31
+"""Class ids from elsewhere are kept below it."""
 OVERLAP = 0.7
 """A tracklet that overlaps an object by more (clip IoU) is probably that object."""
 
@@ -352,6 +354,45 @@ def add_object(project: Project, clip: int, label: str, expression: int | None =
     return draft.edit(f"add object {object_id}")
 
 
+@dataclass(frozen=True, slots=True)
+class NewObject:
+    """An object from elsewhere: its class, its masks by frame of the clip, and the expressions that it answers to."""
+
+    label: str
+    masks: Mapping[int, Rle]
+    expressions: tuple[str, ...] = ()
+
+
+def import_objects(
+    project: Project, clip: int, objects: Sequence[NewObject], labels: Labels, texts: Iterable[str], details: str
+) -> Edit:
+    """Objects with masks that others have made, their classes and expressions; those that are there are not changed.
+
+    Classes keep their ids where these are free. Raises BadInput when masks do not fit the clip, or when the same
+    (by `details`) is there already.
+    """
+    row, draft = project.need(ClipRow, clip), Draft(project)
+    source = _provenance(draft, "imported", details)
+    there = {mask.object for mask in project.rows(MaskRow).values() if mask.provenance == source}
+    if any(project.need(ObjectRow, thing).clip == clip for thing in there):
+        raise BadInput(f"These labels of {row.path} are in the project already: remove their objects first.")
+    known = _kept_labels(draft, [*labels.entries, *(Label(0, new.label) for new in objects)])
+    asked = {text: _asked(draft, clip, text) for text in dict.fromkeys(Expression(text).text for text in texts)}
+    for new in objects:
+        object_id, label = draft.next_id(ObjectRow), _named(new.label, "label")
+        draft.put(ObjectRow(object_id, clip, f"{label} {object_id}", known[label]))
+        for text in new.expressions:
+            draft.put(AnswerRow(object_id, asked[Expression(text).text]))
+        for frame, rle in new.masks.items():
+            if rle.size != row.size or not 0 <= frame < row.frames:
+                raise BadInput(
+                    f"A mask of {rle.size[1]}x{rle.size[0]} on frame {frame} does not fit {row.path}, which has "
+                    f"{row.frames} frames of {row.width}x{row.height}."
+                )
+            draft.put(MaskRow(object_id, frame, rle.counts, source))
+    return draft.edit(f"import {len(objects)} objects")
+
+
 def remove_object(project: Project, object_id: int) -> Edit:
     """An object with all its masks, prompts and marks; candidates that became it are open again."""
     row, draft = project.need(ObjectRow, object_id), Draft(project)
@@ -639,6 +680,32 @@ def _label(draft: Draft, name: str) -> int:
     label = LabelRow(draft.next_id(LabelRow), name)
     draft.put(label)
     return label.id
+
+
+def _kept_labels(draft: Draft, labels: Iterable[Label]) -> dict[str, int]:
+    """Name -> id of classes from elsewhere: those of the list; others join it, under their own ids where free."""
+    ids = {row.name: row.id for row in draft.project.rows(LabelRow).values()}
+    for label in labels:
+        name = _named(label.name, "label")
+        if name in ids:
+            continue
+        if 0 < label.id < LARGEST_LABEL and label.id not in ids.values():
+            counter = draft.find(CounterRow, NAMES[LabelRow]) or CounterRow(NAMES[LabelRow], 1)
+            draft.put(replace(counter, next=max(counter.next, label.id + 1)))
+            ids[name] = label.id
+        else:
+            ids[name] = draft.next_id(LabelRow)
+        draft.put(LabelRow(ids[name], name))
+    return ids
+
+
+def _asked(draft: Draft, clip: int, text: str) -> int:
+    """The id of an expression of a clip, added when it is not there."""
+    known = next((row.id for row in draft.project.where(ExpressionRow, clip=clip, text=text)), None)
+    if known is None:
+        known = draft.next_id(ExpressionRow)
+        draft.put(ExpressionRow(known, clip, text))
+    return known
 
 
 def _verdict(draft: Draft, tracklet: int) -> VerdictRow:

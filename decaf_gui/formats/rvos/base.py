@@ -6,10 +6,9 @@ be read of it becomes a `Problem` that names the file and what was expected; the
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol, TypeVar
 
@@ -18,14 +17,14 @@ from numpy.typing import NDArray
 
 from decaf_gui.core.clip import Clip
 from decaf_gui.core.errors import BadInput
-from decaf_gui.core.images import ImageSequence, natural_key, opened
-from decaf_gui.core.masks import Rle
+from decaf_gui.core.images import ImageSequence, natural_key
+from decaf_gui.core.masks import Rle, union_rle
+from decaf_gui.formats.jsons import part, read_json, shown
+from decaf_gui.formats.pngs import Size, image_size, read_labels, read_mask, require_size
+from decaf_gui.formats.runs import rle_of
 
-Mask = NDArray[np.bool_]
 Layers = NDArray[np.uint8]
 """(H, W): how many true objects cover a pixel."""
-Size = tuple[int, int]
-"""(H, W) in pixels."""
 Made = TypeVar("Made")
 
 CACHE_BYTES = 512 << 20
@@ -98,11 +97,18 @@ class RleTruth:
     def size(self) -> Size | None:
         """Of the first mask that there is."""
         told = next((rle for track in (*self.objects, self.foreground) for rle in track if rle is not None), None)
-        return None if told is None else self._rle(told).size
+        return None if told is None else rle_of(told, self.where).size
 
     def layers(self, index: int, size: Size) -> Layers:
         """The sum over the objects; overlaps have 2 and more."""
         return sum((self._dense(track[index], size) for track in self.objects), np.zeros(size, np.uint8))
+
+    def rle(self, index: int, size: Size) -> Rle:
+        """The union of the objects on frame `index`, as it is in the file where there is one object."""
+        found = [rle_of(track[index], self.where) for track in self.objects if track[index] is not None]
+        for rle in found:
+            require_size(rle.size, size, self.where)
+        return union_rle(found) if found else Rle.empty(size)
 
     def surroundings(self, index: int, size: Size) -> Layers:
         """All objects of the video on frame `index`, 0/1."""
@@ -111,19 +117,9 @@ class RleTruth:
     def _dense(self, rle: Any, size: Size) -> Layers:
         if rle is None:
             return np.zeros(size, np.uint8)
-        found = self._rle(rle)
-        require_size(found.size, size, self.where)  # before anything is unpacked: damaged runs may be of any length
+        found = rle_of(rle, self.where)
+        require_size(found.size, size, self.where)
         return found.dense().astype(np.uint8)
-
-    def _rle(self, entry: Any) -> Rle:
-        try:
-            found = Rle.from_coco(entry)
-            if not isinstance(found.counts, bytes):
-                raise TypeError(found.counts)
-            return found
-        except (TypeError, ValueError, KeyError, AttributeError, ArithmeticError) as error:
-            message = f'{self.where}: a mask must be {{"size": [H, W], "counts": "..."}} or null, not {shown(entry)}.'
-            raise BadInput(message) from error
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,8 +128,8 @@ class Ask:
 
     `folder` is where its predictions lie under the root of all predictions, one `<frame>.png` each; `frames` are those
     that are scored, `truth` (None where it is not public) has one entry for each. `kind` is what the dataset calls its
-    type. `turn` and `label` are for datasets that are scored as label maps: the map that the object belongs to (an
-    annotator), and its number in it.
+    type, `objects` are those that answer, as it calls them. `turn` and `label` are for datasets that are scored as
+    label maps: the map that the object belongs to (an annotator), and its number in it.
     """
 
     video: str
@@ -145,6 +141,7 @@ class Ask:
     kind: str = ""
     turn: str = ""
     label: int = 0
+    objects: tuple[str, ...] = ()
 
     def prediction_path(self, root: Path, frame: str) -> Path:
         """The mask of a frame: 8-bit PNG, whatever is not 0 belongs to the object."""
@@ -153,12 +150,18 @@ class Ask:
 
 @dataclass(frozen=True, eq=False)
 class Video:
-    """One video: `frames` are the names of its frames in their order in time, `files` their images."""
+    """One video: `frames` are the names of its frames in their order in time, `files` their images.
+
+    `objects` are the true masks of each object, as the dataset calls it, on all frames (None where they are label
+    maps); `table` is what this program's writers add (`decaf_gui.formats.tables`).
+    """
 
     name: str
     frames: tuple[str, ...]
     files: tuple[Path, ...]
     asks: tuple[Ask, ...]
+    objects: Mapping[str, Truth] | None = None
+    table: Mapping[str, Any] = field(default_factory=dict)
 
     def open(self) -> Clip:
         """The listed frames alone, whatever else lies in their folder. Raises BadInput when one is missing."""
@@ -236,9 +239,7 @@ def _apart(videos: Sequence[Video]) -> tuple[list[Video], list[Problem]]:
     clashing = [ask for video in videos for ask in video.asks if times[ask.folder] > 1]
     problems = [Problem(a.video, a.id, f"{times[a.folder]} expressions share the folder {a.folder}.") for a in clashing]
     shared = {ask.folder for ask in clashing}
-    return [
-        Video(v.name, v.frames, v.files, tuple(a for a in v.asks if a.folder not in shared)) for v in videos
-    ], problems
+    return [replace(v, asks=tuple(a for a in v.asks if a.folder not in shared)) for v in videos], problems
 
 
 @dataclass
@@ -261,36 +262,9 @@ class Gathered:
                 yield made
 
 
-def read_json(path: Path, expected: str) -> dict[str, Any]:
-    """A JSON file's object. Raises BadInput that says what was `expected` there."""
-    try:
-        data = json.loads(path.read_text("utf-8"))
-    except FileNotFoundError as error:
-        raise BadInput(f"{path} is missing: it should hold {expected}.") from error
-    except (OSError, ValueError, RecursionError) as error:
-        raise BadInput(f"{path} cannot be read as JSON ({error}): it should hold {expected}.") from error
-    if not isinstance(data, dict):
-        raise BadInput(f"{path} holds {shown(data)}: it should hold {expected}.")
-    return data
-
-
 def videos_of(path: Path) -> dict[str, Any]:
     """The table of videos of an expressions file, by name."""
     return part(read_json(path, 'expressions by video, {"videos": {...}}'), "videos", dict, path)
-
-
-def part(entry: Any, key: str, kind: type[Made], where: object) -> Made:
-    """`entry[key]`, which must be a `kind`. Raises BadInput that names the place and what was expected."""
-    found = entry.get(key) if isinstance(entry, Mapping) else None
-    if not isinstance(found, kind) or (kind is int and isinstance(found, bool)):
-        there = isinstance(entry, Mapping) and key in entry
-        raise BadInput(
-            f'{where}: "{key}" must be {_KINDS[kind]}, {"not " + shown(found) if there else "it is missing"}.'
-        )
-    return found
-
-
-_KINDS: Mapping[type, str] = {str: "a text", int: "a whole number", list: "a list", dict: "an object"}
 
 
 def frames_of(entry: Any, where: object) -> tuple[str, ...]:
@@ -334,45 +308,3 @@ def inside(name: Any, where: object) -> str:
     if unfit or not name.isprintable() or PurePosixPath(name).is_absolute():
         raise BadInput(f"{where}: the name {shown(name)} is no path inside of a folder.")
     return name
-
-
-def shown(value: Any) -> str:
-    """A value in a message: short."""
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
-
-
-def read_labels(file: Path) -> NDArray[np.uint8]:
-    """Object numbers (H, W) of an indexed or grey PNG. Raises BadInput for anything else."""
-    with opened(file) as image:
-        if image.mode in ("P", "L"):
-            return np.array(image)
-        mode = image.mode
-    raise BadInput(f"{file} is no label map: its pixels must be object numbers (indexed or grey 8-bit), not {mode}.")
-
-
-def read_mask(file: Path) -> Mask:
-    """bool (H, W): what is not 0. Colours count by their brightness, as OpenCV's grey reading has it.
-
-    Raises BadInput when the file is missing, no image, or has more than 8 bits.
-    """
-    with opened(file) as image:
-        if image.mode in ("P", "L", "1"):
-            return np.asarray(np.asarray(image) != 0)
-        if image.mode in ("RGB", "RGBA", "LA"):
-            return np.asarray(np.asarray(image.convert("L")) != 0)
-        mode = image.mode
-    raise BadInput(f"{file} is no mask: it must be an 8-bit image that is 0 outside of the object, not {mode}.")
-
-
-def image_size(file: Path) -> Size:
-    """(H, W) from the header."""
-    with opened(file) as image:
-        return image.height, image.width
-
-
-def require_size(found: tuple[int, ...], expected: Size, where: object) -> None:
-    """Raises BadInput unless the mask at `where` has the `expected` (H, W)."""
-    if found != expected:
-        there, wanted = ("x".join(map(str, reversed(size))) for size in (found, expected))
-        raise BadInput(f"{where}: the mask is {there}, {wanted} was expected.")

@@ -33,6 +33,8 @@ models_app = typer.Typer(help="The models: what there is, what is on this machin
 app.add_typer(models_app, name="models")
 project_app = typer.Typer(help="Projects: what is in them, whether they are whole.", no_args_is_help=True)
 app.add_typer(project_app, name="project")
+steer_app = typer.Typer(help="Soft prompts that steer the MLLM's attention (SteerSeg).", no_args_is_help=True)
+app.add_typer(steer_app, name="steer")
 log = logging.getLogger("decaf_gui.cli")
 
 
@@ -53,7 +55,9 @@ Device = Annotated[str, typer.Option("--device", help="cpu, cuda, cuda:1, mps, o
 Dtype = Annotated[
     str, typer.Option("--dtype", help="The multimodal LLM's precision: auto, float32, bfloat16, float16, 8bit, 4bit.")
 ]
-Preset = Annotated[str, typer.Option("--preset", help="paper (the released code) or paper-text (the equations).")]
+Preset = Annotated[
+    str, typer.Option("--preset", help="paper (the released code), paper-text (the equations) or steerseg.")
+]
 Set = Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="One setting; repeatable.")]
 ProjectFile = Annotated[Path, typer.Argument(metavar="FILE", help="A .decaf file.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace results that are already there.")]
@@ -397,6 +401,56 @@ def formats(
     from decaf_gui.project_commands import list_formats
 
     list_formats(markdown=markdown, as_json=as_json)
+
+
+@steer_app.command("train")
+def steer_train(
+    source: Annotated[
+        str, typer.Argument(metavar="SOURCE", help="shapes, or the folder of a dataset laid out as Ref-YouTube-VOS is.")
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for prompts, checkpoint, log and curves.")],
+    mllm: Mllm = "demo",
+    device: Device = "auto",
+    dtype: Dtype = "auto",
+    steps: Annotated[int | None, typer.Option("--steps", min=1, help="Length of the run; shapes: 300.")] = None,
+    epochs: Annotated[float | None, typer.Option("--epochs", help="The same in rounds of a dataset: 1.")] = None,
+    rate: Annotated[float, typer.Option("--rate", help="Learning rate at its highest.")] = 1e-3,
+    prompts: Annotated[int, typer.Option("--prompts", min=1, help="Embeddings before each kind of input.")] = 64,
+    accumulate: Annotated[
+        int, typer.Option("--accumulate", "--batch", min=1, help="Samples of a step, one after another.")
+    ] = 8,
+    frames: Annotated[int, typer.Option("--frames", min=1, help="Frames of a sample that are shown as images.")] = 2,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the prompts' beginning and the samples' order.")] = 0,
+    held: Annotated[int, typer.Option("--val", min=0, help="Clips that are held out and scored now and then.")] = 32,
+    held_out_every: Annotated[int, typer.Option("--val-every", min=1, help="Steps between these scores.")] = 100,
+    chunk: Annotated[int, typer.Option("--chunk", min=1, help="MiB of the rollout's attention at a time.")] = 64,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint in --out.")] = False,
+    settings: Set = None,
+    as_json: Json = False,
+) -> None:
+    """Learn soft prompts for a model from clips with expressions and masks; use them as the setting `steering`."""
+    from decaf_gui.steer_commands import SteerRun, run_steer_train
+
+    run = SteerRun(
+        source,
+        out,
+        mllm,
+        device,
+        dtype,
+        steps,
+        epochs,
+        rate,
+        prompts,
+        accumulate,
+        frames,
+        seed,
+        held,
+        held_out_every,
+        chunk,
+        resume,
+        _assignments(settings),
+    )
+    run_steer_train(run, as_json=as_json)
 
 
 @models_app.command("list")

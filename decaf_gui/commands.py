@@ -13,6 +13,7 @@ from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 from decaf_gui.console import Reporter, tracklet_json
+from decaf_gui.core.attributes import joined_attributes
 from decaf_gui.core.clip import Clip
 from decaf_gui.core.entities import Expression, Proposal
 from decaf_gui.core.errors import BadInput
@@ -252,6 +253,10 @@ def report_proposals(proposals: Sequence[Proposal], written: Sequence[Path], not
         found = f"{len(kept)} of {len(proposal.tracklets)} candidates selected (score {scores})" if kept else ""
         category = shorten(proposal.grounding.category, 60)
         reporter.say(f'"{proposal.expression.text}" -> {category}: {found or "no proposal"}')
+        if proposal.grounding.attributes:
+            reporter.say(f"  attributes: {joined_attributes(proposal.grounding.attributes)}")
+        if proposal.grounding.reasons:
+            reporter.say(f"  reasons: {proposal.grounding.reasons}")
     for path in written:
         reporter.say(f"wrote {path}")
     if notice:
@@ -270,6 +275,7 @@ def proposal_json(proposal: Proposal, *, masks: bool = False) -> dict[str, Any]:
         "complete": True,
         "category": proposal.grounding.category,
         "answers": list(proposal.grounding.answers),
+        **proposal.reasoning,
         "frames": list(proposal.grounding.frames),
         "tracklets": tracklets,
         "counters": dict(proposal.counters),

@@ -132,7 +132,8 @@ def as_json(event: Event) -> dict[str, Any]:
     if isinstance(event, AttentionReady):
         found = event.grounding
         shape = list(found.maps.shape)
-        return {"event": name, "category": found.category, "frames": list(found.frames), "maps": shape}
+        described = {"attributes": list(found.attributes), "reasons": found.reasons}
+        return {"event": name, "category": found.category, **described, "frames": list(found.frames), "maps": shape}
     if isinstance(event, TrackletsReady):
         return {"event": name, "tracklets": [tracklet_json(t) for t in event.tracklets]}
     if isinstance(event, FrameTracked):
@@ -148,12 +149,12 @@ def as_json(event: Event) -> dict[str, Any]:
 def tracklet_json(tracklet: Any) -> dict[str, Any]:
     """A candidate without its masks."""
     scores = tracklet.scores
-    parts = {"attention": scores.attention, "sam": scores.sam, "consistency": scores.consistency}
+    parts = {"attention": scores.attention, "sam": scores.sam, "consistency": scores.consistency, **scores.parts}
     return {
         "id": tracklet.id,
         "frame": tracklet.frame,
         "point": list(tracklet.point),
-        "scores": {**parts, "total": scores.total},
+        "scores": {"scoring": scores.scoring, **parts, "total": scores.total},
         "selected": tracklet.selected,
         "suppressed": tracklet.suppressed,
     }

@@ -41,6 +41,8 @@ DEEDS: tuple[Deed, ...] = (
     Deed("redo", "Edit", "Redo", ("Ctrl+Shift+Z", "Ctrl+Y")),
     Deed("expression", "Edit", "Write an expression", ("Ctrl+F", "/"), gap=True),
     Deed("propose", "Edit", "Propose masks for the expression", ("Ctrl+Return", "Ctrl+Enter")),
+    Deed("method", "Edit", "The other method: DecAF or SteerSeg"),
+    Deed("compare", "Edit", "Compare methods..."),
     Deed("no_target", "Edit", "Nothing in the clip answers to the expression (or: something does)", ("Shift+X",)),
     Deed("remove_expression", "Edit", "Remove the expression and its candidates"),
     Deed("stop", "Edit", "Stop what is being worked on", ("Esc",), gap=True),

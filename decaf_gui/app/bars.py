@@ -13,6 +13,7 @@ from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QLabel,
+    QLineEdit,
     QProgressBar,
     QPushButton,
     QSizePolicy,
@@ -22,6 +23,8 @@ from PySide6.QtWidgets import (
 )
 
 from decaf_gui.app.icons import dress, undress
+from decaf_gui.core.attributes import joined_attributes, split_attributes
+from decaf_gui.pipeline.settings import Method
 
 FAILURE, HINT = "#8c2f1b", "#705410"
 """What broke is told on red, what cannot be done on brown; white text is readable on both."""
@@ -54,9 +57,13 @@ class TypingFirst(QObject):
 
 
 class ExpressionBar(QWidget):
-    """What is looked for. `proposed` (text); `left` by Esc; `chosen` (expression id); `settings_wanted` (page)."""
+    """What is looked for, and by which method.
+
+    `proposed` (text); `left` by Esc; `chosen` (expression id); `method_chosen` (method); `settings_wanted` (page).
+    """
 
     proposed = Signal(str)
+    method_chosen = Signal(str)
     left = Signal()
     chosen = Signal(int)
     settings_wanted = Signal(str)
@@ -77,6 +84,13 @@ class ExpressionBar(QWidget):
         self._typing = TypingFirst(self)
         self.line.installEventFilter(self._typing)
         self._typing.left.connect(self.left)
+        self.method = QComboBox()
+        self.method.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.method.setAccessibleName(self.tr("Method"))
+        for method, title, _ in self.methods():
+            self.method.addItem(title, method)
+        told = "".join(f"<p><b>{title}</b>: {escape(words)}</p>" for _, title, words in self.methods())
+        self.method.setToolTip(f"{self.tr('The method of the next proposal')}{told}")
         self.button = QPushButton(self.tr("Propose"))
         self.button.setToolTip(self.tr("Propose masks for the whole clip (Ctrl+Return)"))
         self.button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
@@ -97,13 +111,36 @@ class ExpressionBar(QWidget):
         layout = QHBoxLayout(self)
         layout.setContentsMargins(10, 8, 8, 8)
         layout.setSpacing(8)
-        for widget, stretch in ((self.field, 1), (self.button, 0), (self.chip, 0), (self.settings, 0)):
-            layout.addWidget(widget, stretch)
+        layout.addWidget(self.field, 1)
+        for widget in (self.method, self.button, self.chip, self.settings):
+            layout.addWidget(widget)
+        self.method.activated.connect(lambda _: self.method_chosen.emit(self.chosen_method))
         self.button.clicked.connect(self.propose)
         self.chip.clicked.connect(lambda: self.settings_wanted.emit("models"))
         self.settings.clicked.connect(lambda: self.settings_wanted.emit(""))
         self.line.returnPressed.connect(self.propose)
         self.field.activated.connect(self._on_activated)
+
+    def methods(self) -> list[tuple[Method, str, str]]:
+        """The methods: (method, name, what it does)."""
+        decaf = self.tr(
+            "asks for the object, takes away the attention to the background, and selects the candidates that stay "
+            "on what is attended."
+        )
+        steerseg = self.tr(
+            "first asks what tells the object from others like it (attributes that you can edit), steers the "
+            "attention by soft prompts where some are set, and selects the candidate that correlates best with it."
+        )
+        return [("decaf", "DecAF", decaf), ("steerseg", "SteerSeg", steerseg)]
+
+    @property
+    def chosen_method(self) -> Method:
+        """The method of the next proposal."""
+        return self.methods()[self.method.currentIndex()][0]
+
+    def show_method(self, method: Method) -> None:
+        """The method of the next proposal; nothing is emitted."""
+        self.method.setCurrentIndex(self.method.findData(method))
 
     def propose(self) -> None:
         """Asks for what is written."""
@@ -280,18 +317,85 @@ class WorkBar(QWidget):
         self.button.hide()
 
 
-class AnswerPanel(QWidget):
-    """What the model answered for the expression."""
+class AttributesLine(QWidget):
+    """The attributes that the expression was asked with, to be edited, and why the model named them.
+
+    `given` (attributes): they are to be used instead; `left` by Esc, which puts back what was written.
+    """
+
+    given = Signal(object)
+    left = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.text = QLabel()
-        self.text.setWordWrap(True)
-        self.text.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        self.text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.line, self.reasons = QLineEdit(), _told()
+        self.reasons.setProperty("role", "quiet")
+        self.line.setPlaceholderText(self.tr("colour; position; motion"))
+        told = self.tr(
+            "What tells the object from others like it. Return proposes again with these attributes, with none where "
+            "the line is empty; Propose asks the model for them anew."
+        )
+        self.line.setToolTip(f"<p>{escape(told)}</p>")
+        self.line.setAccessibleName(self.tr("Attributes"))
+        self.button = QPushButton(self.tr("Propose again"))
+        self.button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._shown: tuple[int, tuple[str, ...]] = (0, ())
+        self._typing = TypingFirst(self)
+        self.line.installEventFilter(self._typing)
+        title = QLabel(self.tr("Attributes"))
+        title.setProperty("role", "quiet")
+        row = QHBoxLayout()
+        row.setSpacing(6)
+        row.addWidget(title)
+        row.addWidget(self.line, 1)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 2, 0, 0)
+        column.setSpacing(4)
+        column.addLayout(row)
+        column.addWidget(self.reasons)
+        column.addWidget(self.button, 0, Qt.AlignmentFlag.AlignRight)
+        self._typing.left.connect(self._leave)
+        self.line.returnPressed.connect(self.give)
+        self.line.textEdited.connect(self._mark)
+        self.button.clicked.connect(self.give)
+        self._mark()
+
+    def show_attributes(self, expression: int, attributes: tuple[str, ...], reasons: str) -> None:
+        """Other attributes, or those of another expression; what is being written of the same stays."""
+        if (expression, attributes) != self._shown:
+            self._shown = (expression, attributes)
+            self._write()
+        self.reasons.setText(escape(reasons))
+        self.reasons.setVisible(bool(reasons))
+
+    def give(self) -> None:
+        """What is written is to be used."""
+        self.given.emit(split_attributes(self.line.text()))
+
+    def _write(self) -> None:
+        self.line.setText(joined_attributes(self._shown[1]))
+        self.line.setCursorPosition(0)
+        self._mark()
+
+    def _leave(self) -> None:
+        self._write()
+        self.left.emit()
+
+    def _mark(self, *_: object) -> None:
+        """The button is there when something was changed."""
+        self.button.setVisible(split_attributes(self.line.text()) != self._shown[1])
+
+
+class AnswerPanel(QWidget):
+    """What the model answered for the expression, and the attributes that it was asked with."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.text, self.attributes = _told(), AttributesLine()
         column = QVBoxLayout(self)
         column.setContentsMargins(10, 4, 10, 8)
         column.addWidget(self.text)
+        column.addWidget(self.attributes)
 
     def show_answer(self, category: str, answers: Sequence[str], no_target: bool) -> None:
         """The category that was chosen, and how many of the answers (to the video, to each frame) say the same."""
@@ -306,3 +410,18 @@ class AnswerPanel(QWidget):
         self.text.setText("<br>".join(words))
         self.text.setToolTip("\n".join(dict.fromkeys(answers)))
         self.setVisible(bool(words))
+
+    def show_attributes(self, expression: int, attributes: tuple[str, ...], reasons: str, *, offered: bool) -> None:
+        """What the expression was asked with, and why; without attributes, the line is there where it is `offered`."""
+        self.attributes.show_attributes(expression, attributes, reasons)
+        self.attributes.setVisible(bool(attributes or reasons or offered))
+
+
+def _told() -> QLabel:
+    """Words that may be long, and may be copied."""
+    label = QLabel()
+    label.setWordWrap(True)
+    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    label.setTextFormat(Qt.TextFormat.RichText)
+    return label

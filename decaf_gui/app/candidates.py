@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from PySide6.QtCore import (
@@ -38,22 +38,32 @@ from decaf_gui.app.palette import Colour
 Index = QModelIndex | QPersistentModelIndex
 ENTRY = Qt.ItemDataRole.UserRole
 HEIGHT, PICTURE = 52, QSize(60, 44)
-BARS = (QColor(183, 55, 121), QColor(86, 180, 233), QColor(0, 158, 115))
-"""Attention, SAM2's IoU, consistency."""
+BARS: Mapping[str, QColor] = {
+    "attention": QColor(183, 55, 121),
+    "sam": QColor(86, 180, 233),
+    "consistency": QColor(0, 158, 115),
+    "video_correlation": QColor(183, 55, 121),
+    "frame_correlation": QColor(230, 159, 0),
+}
+"""The colours of a score's parts."""
+BAR_ROOM = 7.3
+"""Pixels of a bar's height and the gap below it."""
+Parts = tuple[tuple[str, float | None], ...]
+"""A score's parts by name, None where one is not known."""
 SPACE = 20
 """Pixels of the eye's and the lock's columns."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line: `parts` are attention, SAM2's IoU and consistency (None: not known), in [0, 1]; None for objects."""
+    """One line: `parts` of its score, shown in [0, 1]; None for objects."""
 
     kind: str
     id: int
     name: str
     colour: Colour
     state: str
-    parts: tuple[float, float, float | None] | None = None
+    parts: Parts | None = None
     total: float | None = None
     ghost: bool = False
     visible: bool = True
@@ -183,9 +193,21 @@ class Line(QStyledItemDelegate):
             return self.tr("Locked: click to unlock") if entry.locked else self.tr("Click to lock all frames")
         if entry.parts is None or place == "line":
             return f"{entry.name}\n{entry.state}"
-        names = (self.tr("attention at the point"), self.tr("SAM2's IoU"), self.tr("attention consistency"))
-        told = [f"{n}: {'-' if part is None else f'{part:.2f}'}" for n, part in zip(names, entry.parts, strict=True)]
-        return "\n".join([*told, self.tr("mean: {0:.2f}").format(entry.total or 0.0)])
+        return "\n".join(self._told_score(entry.parts, entry.total))
+
+    def _told_score(self, parts: Parts, total: float | None) -> list[str]:
+        """The parts of a score in words, and how they are put together."""
+        names = {
+            "attention": self.tr("attention at the point"),
+            "sam": self.tr("SAM2's IoU"),
+            "consistency": self.tr("attention consistency"),
+            "video_correlation": self.tr("correlation with the video's attention"),
+            "frame_correlation": self.tr("correlation with the frames' attention"),
+        }
+        told = [f"{names[name]}: {'-' if part is None else f'{part:.2f}'}" for name, part in parts]
+        weighted = any(name == "video_correlation" for name, _ in parts)
+        whole = self.tr("weighted sum: {0:.2f}") if weighted else self.tr("mean: {0:.2f}")
+        return told if total is None else [*told, whole.format(total)]
 
     def _picture(self, painter: QPainter, entry: Entry, box: QRectF) -> None:
         place = QRectF(box.x() + 9, box.y() + (HEIGHT - PICTURE.height()) / 2, PICTURE.width(), PICTURE.height())
@@ -216,18 +238,18 @@ class Line(QStyledItemDelegate):
             painter.drawText(room, int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter), short)
 
     def _score(self, painter: QPainter, entry: Entry, box: QRectF, palette: QPalette) -> None:
-        """Three thin bars on their grounds, the total behind them."""
+        """Thin bars on their grounds, the total behind them."""
         assert entry.parts is not None
-        bars = QRectF(box.x(), box.y() + 15, box.width() - 34, HEIGHT - 30)
-        height = bars.height() / len(entry.parts)
+        height = BAR_ROOM * len(entry.parts)
+        bars = QRectF(box.x(), box.y() + (HEIGHT - height) / 2, box.width() - 34, height)
         ground = QColor(palette.color(QPalette.ColorRole.Text))
         ground.setAlphaF(0.12)
-        for place, (part, colour) in enumerate(zip(entry.parts, BARS, strict=True)):
-            line = QRectF(bars.x(), bars.y() + place * height, bars.width(), height - 2.5)
+        for place, (name, part) in enumerate(entry.parts):
+            line = QRectF(bars.x(), bars.y() + place * BAR_ROOM, bars.width(), BAR_ROOM - 2.5)
             painter.fillRect(line, ground)
             if part is not None:
                 line.setWidth(line.width() * min(1.0, max(0.0, part)))
-                painter.fillRect(line, colour)
+                painter.fillRect(line, BARS[name])
         painter.setPen(palette.color(QPalette.ColorRole.PlaceholderText if entry.ghost else QPalette.ColorRole.Text))
         total = "" if entry.total is None else f"{entry.total:.2f}"
         painter.drawText(box, int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter), total)

@@ -16,6 +16,7 @@ from pathlib import Path
 from PySide6.QtCore import QCoreApplication, QObject, Signal
 from PySide6.QtGui import QUndoCommand, QUndoStack
 
+from decaf_gui.app.comparison import Run
 from decaf_gui.app.requests import (
     ClickRequest,
     ExportRequest,
@@ -103,6 +104,11 @@ class ProposeWork(Work):
         """Masks that tracking brought; on its own frame a tracklet keeps the one that it was prompted with."""
         found = self.masks.get(tracklet.id, {})
         return {frame: rle for frame, rle in found.items() if frame != tracklet.frame}
+
+
+@dataclass(eq=False)
+class CompareWork(Work):
+    """A proposal that is only looked at: nothing of it is stored unless it is taken."""
 
 
 @dataclass(eq=False)
@@ -256,18 +262,46 @@ class Desk(QObject):
 
     # --- work ------------------------------------------------------------------------------------------------
 
-    def propose(self, clip: int, text: str, settings: Settings | None = None) -> int:
-        """Begins a proposal for an expression, added to the clip when it is new: the job."""
+    def propose(
+        self,
+        clip: int,
+        text: str,
+        settings: Settings | None = None,
+        attributes: tuple[str, ...] | None = None,
+    ) -> int:
+        """Begins a proposal for an expression, added to the clip when it is new: the job.
+
+        `attributes` of the object are a person's; None leaves it to the settings whether the model is asked for some.
+        """
         path = self.clip_path(clip)
-        wanted = Expression(text).text
-        known = next((row.id for row in self.project.where(ExpressionRow, clip=clip, text=wanted)), None)
-        if known is None:
-            self.do(edits.add_expression(self.project, clip, wanted))
-            known = max(row.id for row in self.project.where(ExpressionRow, clip=clip))
+        wanted = Expression(text, attributes)
+        known = self._asked(clip, wanted.text)
         job = self._worker.submit(ProposeRequest(path, wanted, settings))
-        again = partial(self.propose, clip, wanted, settings)
-        self._work[job] = ProposeWork(self.tr('Looking for "{0}"').format(wanted), again=again, expression=known)
+        again = partial(self.propose, clip, wanted.text, settings, wanted.attributes)
+        title = self.tr('Looking for "{0}"').format(wanted.text)
+        self._work[job] = ProposeWork(title, again=again, expression=known)
         return job
+
+    def _asked(self, clip: int, text: str) -> int:
+        """The id of an expression, added to the clip when it is new."""
+        known = next((row.id for row in self.project.where(ExpressionRow, clip=clip, text=text)), None)
+        if known is None:
+            self.do(edits.add_expression(self.project, clip, text))
+            known = max(row.id for row in self.project.where(ExpressionRow, clip=clip))
+        return known
+
+    def compare(self, clip: int, title: str, expression: Expression, settings: Settings) -> int:
+        """Begins a proposal that is only looked at: its events come in `happened`, nothing is stored. The job."""
+        job = self._worker.submit(ProposeRequest(self.clip_path(clip), expression, settings))
+        self._work[job] = CompareWork(title)
+        return job
+
+    def take(self, clip: int, text: str, run: Run) -> int:
+        """Keeps what a method found as the proposal for an expression, added when it is new: the expression's id."""
+        known = self._asked(clip, Expression(text).text)
+        found = (run.grounding, run.tracklets, run.details, run.packed)
+        self.do(edits.add_proposal(self.project, known, *found))
+        return known
 
     def click(
         self, object_id: int, frame: int, points: Sequence[Point], box: Box | None = None, *, follow: bool = True
@@ -492,7 +526,7 @@ class Desk(QObject):
             work.packed = event.masks
         elif isinstance(event, Proposed):
             del self._work[job]
-            details = json.dumps(dict(event.proposal.provenance), sort_keys=True, default=str)
+            details = json.dumps(event.proposal.details, sort_keys=True, default=str)
             proposal = event.proposal
             found = (proposal.grounding, proposal.tracklets, details, work.packed)
             self.do(edits.add_proposal(self.project, work.expression, *found))

@@ -125,7 +125,7 @@ def candidate_lanes(
         ghost = not chosen or (verdict is not None and verdict.state == "rejected")
         colour = GHOST if ghost else colours[row.id % len(colours)]
         known = stretches(tracklet_masks(project, row.id))
-        name = f"candidate {row.id} ({total:.2f})"
+        name = f"candidate {row.id} ({total:.2f})" if row.scores.scored else f"candidate {row.id}"
         lane = Lane("candidate", row.id, name, colour, ghost, known, frozenset({row.frame}))
         found.append((ghost, -total, lane))
     return [lane for _, _, lane in sorted(found, key=lambda entry: entry[:2])]
@@ -149,9 +149,8 @@ def pending_lanes(tracklets: Sequence[Tracklet], colours: Sequence[Colour] = OBJ
 
 
 def total_score(row: TrackletRow) -> float:
-    """The mean of the known parts of a candidate's score (3.4)."""
-    parts = [row.attention, row.sam] + ([] if row.consistency is None else [row.consistency])
-    return sum(parts) / len(parts)
+    """A candidate's score, by what it was scored."""
+    return row.scores.total
 
 
 def stretches(masks: Masks, pending: Iterable[int] = ()) -> tuple[Stretch, ...]:

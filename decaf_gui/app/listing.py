@@ -8,7 +8,7 @@ from pathlib import Path
 from PySide6.QtGui import QImage
 
 from decaf_gui.app.candidates import PICTURE, Entry
-from decaf_gui.app.lanes import Lane, total_score
+from decaf_gui.app.lanes import Lane
 from decaf_gui.app.look import Key
 from decaf_gui.app.thumbnails import Thumbnails, Wanted
 from decaf_gui.app.translation import tr
@@ -97,8 +97,8 @@ def _candidate_entry(view: View, lane: Lane, media: Path, pictures: Pictures) ->
         tr("candidate {0}").format(lane.id),
         lane.colour,
         state,
-        (row.attention, row.sam, row.consistency),
-        total_score(row),
+        tuple(row.scores.parts.items()),
+        row.scores.total if row.scores.scored else None,
         lane.ghost,
         lane.key not in view.hidden,
         picture=pictures.of_masks(media, lane.key, edits.tracklet_masks(view.project, lane.id), row.frame),
@@ -111,7 +111,7 @@ def _pending_entry(view: View, lane: Lane, media: Path, pictures: Pictures) -> E
     found = next((t for t in work.tracklets if t.id == lane.id), None) if work is not None else None
     if found is None:
         return Entry("pending", lane.id, lane.name, lane.colour, tr("tracking"), ghost=lane.ghost)
-    parts = (found.scores.attention, found.scores.sam, found.scores.consistency)
+    parts = tuple(found.scores.parts.items())
     picture = pictures.of_masks(media, lane.key, found.masks, found.frame)
     return Entry(
         "pending",
@@ -120,7 +120,7 @@ def _pending_entry(view: View, lane: Lane, media: Path, pictures: Pictures) -> E
         lane.colour,
         tr("tracking"),
         parts,
-        found.scores.total,
+        found.scores.total if found.scores.scored else None,
         lane.ghost,
         picture=picture,
     )

@@ -14,7 +14,7 @@ from PySide6.QtCore import QObject, Signal
 from decaf_gui.app.desk import ClickWork, Desk, PreviewWork, ProposeWork, TrackWork
 from decaf_gui.app.doubting import Doubts
 from decaf_gui.app.lanes import Lane, attention_curve, candidate_lanes, object_lane, pending_lanes, spans
-from decaf_gui.app.painting import Frame, Layer, Mode, Scene, Style
+from decaf_gui.app.painting import Frame, Layer, Mode, Scene, Style, heat_at
 from decaf_gui.app.palette import NEW, OBJECTS, Colour, object_colour
 from decaf_gui.app.turns import Cancelled, Failed, Finished
 from decaf_gui.core.doubt import DoubtfulFrame, queue
@@ -38,6 +38,7 @@ from decaf_gui.core.project.rows import (
     TrackletRow,
     unpack_maps,
 )
+from decaf_gui.pipeline.settings import Settings
 
 Key = tuple[str, int]
 """("object" or "candidate", id)."""
@@ -73,6 +74,8 @@ class Look(QObject):
         self.colours: Sequence[Colour] = OBJECTS
         self.attention: str | None = None
         self.threshold: float | None = None
+        self.settings: Settings | None = None
+        """Of the method that proposals are made with; None: the engine's own."""
         self.hidden: set[Key] = set()
         self.opacities: dict[int, float] = {}
         """Of the fills of objects that differ from the others."""
@@ -323,6 +326,18 @@ class Look(QObject):
         found = self._grounding()
         return ("", ()) if found is None else (found.category, found.answers)
 
+    def reasoning(self) -> tuple[tuple[str, ...], str]:
+        """The attributes that the expression was asked with, and why the model named them."""
+        found = self._grounding()
+        return ((), "") if found is None else (found.attributes, found.reasons)
+
+    def lowest_selected(self) -> float | None:
+        """The lowest score that was selected, where that is no matter of a threshold; None where it is."""
+        rows = list(self.project.where(TrackletRow, expression=self.expression))
+        if not any(row.scoring == "pearson" for row in rows):
+            return None
+        return min((row.scores.total for row in rows if row.selected), default=0.0)
+
     def attention_names(self) -> list[str]:
         """The maps that were kept of the expression: "fused" and its parts."""
         return list(self._grounded())
@@ -423,13 +438,8 @@ class Look(QObject):
 
     def _heat(self) -> NDArray[np.float32] | None:
         """The chosen map at this frame (the nearest sampled one's), as a share of the map's maximum."""
-        maps, sampled = self._grounded().get(self.attention or ""), self.sampled()
-        if maps is None or not sampled:
-            return None
-        nearest = int(np.argmin([abs(frame - self.frame) for frame in sampled]))
-        place = nearest * len(maps) // len(sampled)
-        most = float(maps.max())
-        return np.asarray(maps[place] / most if most > 0 else maps[place], np.float32)
+        maps = self._grounded().get(self.attention or "")
+        return None if maps is None else heat_at(maps, self.sampled(), self.frame)
 
     # --- news ------------------------------------------------------------------------------------------------
 

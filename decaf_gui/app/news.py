@@ -75,6 +75,7 @@ class News(QObject):
             "vision": self.tr("seeing the frames"),
             "prefill": self.tr("reading the clip"),
             "question": self.tr("asking the model, {0}").format(stage.note),
+            "attributes": self.tr("asking for attributes"),
             "category choice": self.tr("choosing the category"),
             "candidates": self.tr("candidates, {0}").format(stage.note),
             "tracking": self.tr("tracking candidates, {0}").format(stage.note),

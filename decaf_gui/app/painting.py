@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
@@ -87,6 +88,16 @@ def paint(scene: Scene, view: Viewport) -> Frame:
         for layer in scene.layers:
             _add_outline(canvas, layer, view, scene.pixel_ratio)
     return canvas
+
+
+def heat_at(maps: NDArray[np.float32], sampled: Sequence[int], frame: int) -> NDArray[np.float32] | None:
+    """Of maps (T', h, w) on sampled frames, the one at the nearest of them, as a share of the largest attention."""
+    if not sampled:
+        return None
+    nearest = int(np.argmin([abs(other - frame) for other in sampled]))
+    place = nearest * len(maps) // len(sampled)
+    most = float(maps.max())
+    return np.asarray(maps[place] / most if most > 0 else maps[place], np.float32)
 
 
 @lru_cache(maxsize=2)

@@ -20,7 +20,7 @@ from decaf_gui.app.tools import EngineChoice
 from decaf_gui.core.choices import About, about, about_of
 from decaf_gui.core.errors import BadInput, DecafError
 from decaf_gui.pipeline.models import card_of
-from decaf_gui.pipeline.settings import Settings, setting_names
+from decaf_gui.pipeline.settings import Method, Settings, method_settings, setting_names
 
 FILE_NAME, BROKEN_NAME = "settings.json", "settings.broken.json"
 COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
@@ -37,6 +37,7 @@ WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
         "preset": {
             "paper": "The released code, which made the published tables",
             "paper-text": "The equations as they are printed",
+            "steerseg": "SteerSeg: attributes first, ranking by correlation",
         },
         "theme": {"system": "As the system", "light": "Light", "dark": "Dark"},
         "key_preset": PRESETS,
@@ -94,6 +95,10 @@ class Preferences:
     def settings(self) -> Settings:
         """The pipeline's settings. Raises BadInput for a value that does not fit."""
         return Settings.preset(self.preset).changed(self.values)
+
+    def settings_of(self, method: Method) -> Settings:
+        """The settings of a method, with what was changed. Raises BadInput for a value that does not fit."""
+        return method_settings(method, self.preset, self.values)
 
     def engine_choice(self) -> EngineChoice:
         """What the worker needs. Raises BadInput for a setting that does not fit."""

@@ -13,6 +13,8 @@ from typing import Any
 
 from platformdirs import user_state_path
 
+from decaf_gui.pipeline.settings import METHODS
+
 log = logging.getLogger(__name__)
 FILE_NAME = "window.json"
 PROJECTS, EXPRESSIONS = 12, 100
@@ -20,12 +22,13 @@ PROJECTS, EXPRESSIONS = 12, 100
 
 @dataclass(frozen=True, slots=True)
 class Recent:
-    """The latest first. `geometry` and `splitters` are Qt's own bytes, in base 64."""
+    """The latest first. `geometry` and `splitters` are Qt's own bytes, in base 64; `method` "" is the preset's."""
 
     projects: tuple[str, ...] = ()
     expressions: tuple[str, ...] = ()
     geometry: str = ""
     splitters: tuple[str, ...] = ()
+    method: str = ""
 
     def with_project(self, path: Path) -> Recent:
         """A project was opened."""
@@ -53,9 +56,10 @@ def load_recent() -> Recent:
         lists: dict[str, Any] = {
             entry.name: tuple(text for text in found[entry.name] if isinstance(text, str))
             for entry in fields(Recent)
-            if entry.name != "geometry" and isinstance(found.get(entry.name), list)
+            if entry.name not in ("geometry", "method") and isinstance(found.get(entry.name), list)
         }
-        return Recent(**lists, geometry=str(found.get("geometry", "")))
+        method = found.get("method")
+        return Recent(**lists, geometry=str(found.get("geometry", "")), method=method if method in METHODS else "")
     except (OSError, ValueError, AttributeError):
         return Recent()
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from decaf_gui.app.tools import Tools
-from decaf_gui.core.entities import Prompt, Tracklet
+from decaf_gui.core.entities import Expression, Prompt, Tracklet
 from decaf_gui.core.events import Event, Proposed, Stage
 from decaf_gui.core.project.rows import pack_masks, unpack_masks
 from decaf_gui.formats.importing import Import, LabelsRead, reading
@@ -73,7 +73,7 @@ class ProposeRequest:
     priority: ClassVar[Priority] = Priority.PROPOSE
     coalesces: ClassVar[bool] = False
     clip: Path
-    expression: str
+    expression: str | Expression
     settings: Settings | None = None
 
     def run(self, tools: Tools) -> Iterator[Event]:

@@ -30,8 +30,8 @@ that was broken off goes on with the files that are missing: complete files are 
 anew.
 """
 SOURCES = """\
-Equations, tables and sections are those of the DecAF paper. On the command line a name may be given without what stands
-before its dot.
+Equations, tables and sections are those of the DecAF paper; what comes from SteerSeg is named so. On the command line a
+name may be given without what stands before its dot.
 """
 KEYS = """\
 Every key can be changed in Settings, Keys; conflicts are shown there. Single keys never fire while the expression is
@@ -59,7 +59,7 @@ def value_words(row: SettingRow, value: object) -> str:
         return row.about.unset
     if row.about.unit == "bytes" and isinstance(value, int):
         return f"{value / GIB:g} GiB"
-    return as_text(value)
+    return as_text(value) or "empty"
 
 
 def range_words(about: About, choices: tuple[str, ...]) -> str:
@@ -100,21 +100,23 @@ def _method() -> Iterator[str]:
     yield from _preference(PREFERENCES["preset"])
     yield ""
     yield SOURCES
-    printed = {row.name: row for row in setting_rows("paper-text")}
+    others = {preset: {row.name: row for row in setting_rows(preset)} for preset in WORDS["preset"]}
     for room, (title, sentence) in ROOMS.items():
         yield from _heading(3, title)
         yield sentence
         yield ""
         yield "| setting | what it is | default | values | paper |"
         yield "|---|---|---|---|---|"
-        yield from (_setting(row, printed[row.name]) for row in setting_rows() if row.room == room)
+        yield from (_setting(row, others) for row in setting_rows() if row.room == room)
         yield ""
 
 
-def _setting(row: SettingRow, printed: SettingRow) -> str:
+def _setting(row: SettingRow, presets: Mapping[str, Mapping[str, SettingRow]]) -> str:
     default = value_words(row, row.default)
-    if printed.default != row.default:
-        default += f" (paper-text: {value_words(printed, printed.default)})"
+    others = {preset: rows[row.name].default for preset, rows in presets.items()}
+    told = [f"{preset}: {value_words(row, other)}" for preset, other in others.items() if other != row.default]
+    if told:
+        default += f" ({', '.join(told)})"
     values = "on, off" if row.kind == "bool" else range_words(row.about, row.choices)
     if row.about.unit == "bytes":
         values = "bytes"

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import Signal
 
+from decaf_gui.app.comparison import Run
 from decaf_gui.app.desk import PreviewWork, ProposeWork
 from decaf_gui.app.look import Look
 from decaf_gui.core.entities import Box, Point
@@ -45,17 +46,26 @@ class View(Look):
         """Makes and stores an edit; what cannot be is told in the banner. Whether it was done."""
         return self._tried(lambda: self.desk.do(make(self.project)))
 
-    def propose(self, text: str) -> None:
-        """Asks for an expression; it is the one that is looked at from now on."""
+    def propose(self, text: str, attributes: tuple[str, ...] | None = None) -> None:
+        """Asks for an expression, with a person's attributes where they are given; it is looked at from now on."""
 
         def asked() -> None:
-            job = self.desk.propose(self.clip, text)
+            job = self.desk.propose(self.clip, text, self.settings, attributes)
             work = self.desk.work[job]
             assert isinstance(work, ProposeWork)
             self.ask(work.expression)
             self._awaiting = True
 
         self._tried(asked)
+
+    def take(self, text: str, run: Run) -> None:
+        """Keeps one of two methods' proposals; its expression is looked at from now on."""
+
+        def taken() -> None:
+            self._awaiting = True
+            self.ask(self.desk.take(self.clip, text, run))
+
+        self._tried(taken)
 
     def accept(self) -> None:
         """Takes the candidate; when it lies where an object lies already, `overlaps` asks what it is."""

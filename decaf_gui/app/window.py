@@ -29,6 +29,8 @@ from PySide6.QtWidgets import (
 from decaf_gui.app import asks, menus
 from decaf_gui.app.actions import DEEDS, MENUS, deed_named
 from decaf_gui.app.canvas import Tool
+from decaf_gui.app.compare_dialog import CompareDialog
+from decaf_gui.app.comparing import Comparing
 from decaf_gui.app.desk import TrackWork, Work
 from decaf_gui.app.diagnostics import diagnostics
 from decaf_gui.app.export_dialog import ExportDialog, Wish
@@ -54,6 +56,7 @@ from decaf_gui.formats.base import Written
 from decaf_gui.formats.importing import Import, LabelsRead
 from decaf_gui.formats.projects import clip_names
 from decaf_gui.pipeline.models import locate
+from decaf_gui.pipeline.settings import METHODS, Method, method_of
 
 
 class MainWindow(ShowingWindow):
@@ -76,6 +79,7 @@ class MainWindow(ShowingWindow):
         self._fill_bars()
         self._connect()
         self.setWindowTitle(f"{view.desk.store.path.name} - DecAF GUI")
+        self.expressions.show_method(self.recent.method or method_of(self.preferences.preset))  # type: ignore[arg-type]
         self.apply(self.preferences)
         self._restore()
         self._first_look()
@@ -122,7 +126,9 @@ class MainWindow(ShowingWindow):
             "stop": view.stop,
             "settings": lambda: self.settings_wanted.emit(""),
             "expression": self.expressions.edit,
-            "propose": self.expressions.propose,
+            "propose": self._propose_written,
+            "method": self._use_other_method,
+            "compare": self._compare,
             "no_target": view.set_no_target,
             "remove_expression": lambda: view.remove_expression(view.expression),
             "fit": canvas.fit,
@@ -264,6 +270,9 @@ class MainWindow(ShowingWindow):
         self.expressions.left.connect(self.canvas.setFocus)
         self.expressions.chosen.connect(view.ask)
         self.expressions.settings_wanted.connect(self.settings_wanted)
+        self.expressions.method_chosen.connect(self._use_method)
+        self.answer.attributes.given.connect(self._propose_with)
+        self.answer.attributes.left.connect(self.canvas.setFocus)
         self.clips.clip_chosen.connect(self._open_clip)
         self.clips.expression_chosen.connect(view.ask)
         self.clips.add_wanted.connect(self._choose_clips)
@@ -296,7 +305,10 @@ class MainWindow(ShowingWindow):
         """Keys, look and models as they are wanted from now on."""
         if preferences.device != self.preferences.device:
             self._device = ""  # known again when the models are there
+        if preferences.preset != self.preferences.preset:
+            self.expressions.show_method(method_of(preferences.preset))
         self.preferences = preferences
+        self._use_method()
         for deed in DEEDS:
             action, keys = self.acts[deed.name], preferences.keys_of(deed)
             action.setShortcuts([QKeySequence(key) for key in keys])
@@ -347,6 +359,52 @@ class MainWindow(ShowingWindow):
         self.view.propose(text)
         self.asked.emit(text)
         self.canvas.setFocus()
+
+    def _propose_written(self) -> None:
+        """What is written is asked for; with attributes, when it is they that are being written."""
+        if self.answer.attributes.line.hasFocus():
+            self.answer.attributes.give()
+        else:
+            self.expressions.propose()
+
+    def _propose_with(self, attributes: tuple[str, ...]) -> None:
+        """The present expression once more, with a person's attributes."""
+        row = self.view.project.find(ExpressionRow, self.view.expression)
+        if row is not None:
+            self.banner.hide()
+            self.view.propose(row.text, attributes)
+            self.canvas.setFocus()
+
+    def _use_method(self, *_: object) -> None:
+        """The method of the next proposals."""
+        self.view.settings = self.preferences.settings_of(self.expressions.chosen_method)
+        self._show_lanes_soon()
+
+    def _use_other_method(self) -> None:
+        other: Method = "decaf" if self.expressions.chosen_method == "steerseg" else "steerseg"
+        self.expressions.show_method(other)
+        self._use_method()
+
+    def _compare(self) -> None:
+        """Both methods on the expression that is written, or else on the one that is looked at."""
+        asked = self.view.project.find(ExpressionRow, self.view.expression)
+        text = self.expressions.line.text().strip() or ("" if asked is None else asked.text)
+        if self.view.clip_row is None or not text:
+            self.banner.tell(self.tr("Open a clip and write an expression first: methods are compared on it."))
+            return
+        self.banner.hide()
+        self.playback.stop()
+        models = (self.cards[0].id, self.cards[1].id)
+        wanted = {method: self.preferences.settings_of(method) for method in METHODS}
+        try:
+            comparing = Comparing(self.view.desk, self.view.clip, text, wanted, models)
+            dialog = CompareDialog(comparing, self.reader, self.view, self)
+        except DecafError as error:
+            self.banner.tell(str(error))
+            return
+        dialog.taken.connect(partial(self.view.take, comparing.text))
+        dialog.finished.connect(lambda _: self._on_frame(self.view.frame))  # the reader was asked for others
+        self.show_dialog(dialog)
 
     def _track(self, direction: Direction) -> None:
         """The same key stops it."""

@@ -81,7 +81,8 @@ class WindowLayout(QMainWindow):
     def remembered(self, recent: Recent) -> Recent:
         """How the window lies, to be remembered."""
         states = tuple(_base64(splitter.saveState()) for splitter in (self.across, self.upright))
-        return replace(recent, geometry=_base64(self.saveGeometry()), splitters=states)
+        method = self.expressions.chosen_method
+        return replace(recent, geometry=_base64(self.saveGeometry()), splitters=states, method=method)
 
 
 def _column(*widgets: QWidget, stretched: QWidget) -> QWidget:

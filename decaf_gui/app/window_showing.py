@@ -196,7 +196,8 @@ class ShowingWindow(WindowLayout):
         self.timeline.show_attention(view.attended())
         self.candidates.show_entries(entries(view, lanes, self.pictures), view.picked)
         if view.threshold is None:
-            self.candidates.set_threshold(self.preferences.settings().tracking.tau_trk)
+            lowest = view.lowest_selected()
+            self.candidates.set_threshold(self.preferences.settings().tracking.tau_trk if lowest is None else lowest)
         asked = expressions_of(view.project, view.clip)
         works = view.desk.work.values()
         working = frozenset(work.expression for work in works if isinstance(work, ProposeWork))
@@ -204,6 +205,8 @@ class ShowingWindow(WindowLayout):
         self.expressions.show_expressions([(entry.id, entry.text) for entry in asked], view.expression)
         row = view.project.find(ExpressionRow, view.expression)
         self.answer.show_answer(*view.grounding(), row is not None and row.no_target)
+        offered = self.expressions.chosen_method == "steerseg" and bool(view.sampled())
+        self.answer.show_attributes(view.expression, *view.reasoning(), offered=offered)
         self.strip.show_maps(view.attention_names(), view.attention, view.attention_opacity)
         self._enable()
         if not view.doubts_known and not working and not self.doubt_timer.isActive():

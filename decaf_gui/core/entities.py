@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from decaf_gui.core.attributes import joined_attributes, split_attributes
 from decaf_gui.core.errors import BadInput
 from decaf_gui.core.masks import Masks, union_rle
 
@@ -19,17 +20,28 @@ Box = tuple[float, float, float, float]
 """(x0, y0, x1, y1) in pixels of the source frame, x1 and y1 exclusive."""
 
 
+Scoring = Literal["consistency", "pearson"]
+"""How a tracklet is scored: DecAF's attention consistency, or SteerSeg's correlation with the rollout maps."""
+
+
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """What the annotator looks for. Raises BadInput when there is nothing in it."""
+    """What the annotator looks for. Raises BadInput when there is nothing in it.
+
+    `attributes` of the object (SteerSeg) are a person's where they are given: the model is then not asked for them;
+    none at all is a word, too. None leaves it to the settings whether the model is asked.
+    """
 
     text: str
+    attributes: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         stripped = " ".join(self.text.split())
         if not stripped:
             raise BadInput('The expression is empty: write what to look for, such as "the dog that jumps".')
         object.__setattr__(self, "text", stripped)
+        if self.attributes is not None:
+            object.__setattr__(self, "attributes", split_attributes(joined_attributes(self.attributes)))
 
     @property
     def query(self) -> str:
@@ -60,19 +72,39 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """The parts of a tracklet's score (3.4): V at the point, SAM2's predicted IoU, attention consistency (eq. 8).
+    """The parts of a tracklet's score: V at the point, SAM2's predicted IoU, and what `scoring` adds.
 
-    `consistency` is None for candidates that non-maximum suppression dropped before it was computed,
-    and when the setting switches it off; `total` is the mean of the parts that there are.
+    "consistency" (DecAF 3.4): attention consistency (eq. 8), None for candidates that non-maximum suppression dropped
+    before it was computed, and when the setting switches it off; `total` is the mean of the parts that there are.
+    "pearson" (SteerSeg): the correlations with the video's and the frames' rollout maps, in [-1, 1], None where that
+    input was not shown; `total` is `correlation`, their weighted sum, or 0 for suppressed candidates, which have none.
     """
 
     attention: float
     sam: float
     consistency: float | None = None
+    scoring: Scoring = "consistency"
+    video_correlation: float | None = None
+    frame_correlation: float | None = None
+    correlation: float | None = None
+
+    @property
+    def parts(self) -> dict[str, float | None]:
+        """The parts that the total is made of, by name."""
+        if self.scoring == "pearson":
+            return {"video_correlation": self.video_correlation, "frame_correlation": self.frame_correlation}
+        return {"attention": self.attention, "sam": self.sam, "consistency": self.consistency}
+
+    @property
+    def scored(self) -> bool:
+        """Whether there is a total that can be compared with others."""
+        return self.scoring == "consistency" or self.correlation is not None
 
     @property
     def total(self) -> float:
-        """Mean of the known parts."""
+        """Mean of the known parts, or the weighted sum of the correlations."""
+        if self.scoring == "pearson":
+            return self.correlation or 0.0
         parts = [self.attention, self.sam] + ([] if self.consistency is None else [self.consistency])
         return float(sum(parts) / len(parts))
 
@@ -99,7 +131,8 @@ class Grounding:
     """Where the model looked. `maps` float32 (Ts, Hp, Wp) in [0, 1] on the Ts sampled `frames` of the clip.
 
     `answers` are the object answers (video first, then one per frame); `category` the chosen one.
-    `parts` holds named intermediate maps (`video_object`, `frame_contrast`...), each float32 (T', h, w).
+    `parts` holds named intermediate maps (`video_object`, `frame_contrast`...), each float32 (T', h, w). `attributes`
+    are those that the object question was asked with, `reasons` why the model named them (SteerSeg).
     """
 
     maps: NDArray[np.float32]
@@ -107,6 +140,8 @@ class Grounding:
     category: str
     answers: tuple[str, ...] = ()
     parts: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    attributes: tuple[str, ...] = ()
+    reasons: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,6 +160,21 @@ class Proposal:
     def selected(self) -> tuple[Tracklet, ...]:
         """The tracklets that passed the scores, best first."""
         return tuple(t for t in self.tracklets if t.selected)
+
+    @property
+    def reasoning(self) -> dict[str, Any]:
+        """Attributes and reasons as plain data, and whether the attributes are a person's."""
+        return {
+            "attributes": list(self.grounding.attributes),
+            "attributes_given": self.expression.attributes is not None,
+            "reasons": self.grounding.reasons,
+        }
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """What made it, as a project keeps it: with the reasoning, where there was some."""
+        reasoned = self.grounding.attributes or self.expression.attributes is not None
+        return {**self.provenance, **(self.reasoning if reasoned else {})}
 
     def mask(self, frame: int) -> NDArray[np.bool_]:
         """Union of the selected tracklets on `frame`: bool (H, W). Raises BadInput for an unknown frame."""

@@ -18,5 +18,7 @@ def label_set_of(proposals: Sequence[Proposal], clip: Clip, notice: str = "") ->
         assert label is not None
         objects += [LabelledObject(t.id, label, t.masks, (number,)) for t in proposal.selected]
     provenance = dict(proposals[0].provenance) if proposals else {}
+    reasoned = {p.expression.text: p.reasoning for p in proposals if p.grounding.attributes}
+    provenance |= {"reasoning": reasoned} if reasoned else {}
     expressions = [proposal.expression.text for proposal in proposals]
     return LabelSet.of_clip(clip, objects, labels, expressions, provenance, notice)

@@ -1,19 +1,24 @@
-"""From a clip and an expression to a `Grounding`: the four questions and the fusion, as one generator."""
+"""From a clip and an expression to a `Grounding`: the four questions and the fusion, as one generator.
+
+Before them comes one more where the settings ask for it: SteerSeg's question for attributes.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Generator, Hashable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
 
+from decaf_gui.core.attributes import joined_attributes
 from decaf_gui.core.entities import Expression, Grounding
 from decaf_gui.core.events import AttentionReady, Event, Stage
+from decaf_gui.grounding.attributes import Reasoning, parse_reasoning
 from decaf_gui.grounding.families import Frame
 from decaf_gui.grounding.fusion import Maps, fuse_maps
 from decaf_gui.grounding.mllm import Answer, Mllm, VisualInput
-from decaf_gui.grounding.prompts import background_question, choice_question, object_question
+from decaf_gui.grounding.prompts import attribute_question, background_question, choice_question, object_question
 from decaf_gui.grounding.settings import GroundingSettings
 
 DEFAULT_FRAMES, DEFAULT_VIDEO_TOKENS, DEFAULT_FRAME_SCALE = 16, 400, 2
@@ -57,11 +62,10 @@ class LazyFrames(Sequence[Frame]):
 def visual_inputs(mllm: Mllm, clip: FrameSource, settings: GroundingSettings) -> list[VisualInput]:
     """The inputs that the settings call for: the video, and the frames in batches (multi-scale: larger)."""
     frames = sample_frames(len(clip), settings.frames or DEFAULT_FRAMES)
-    height, width = mllm.family.input_size(clip.size, settings.video_tokens or DEFAULT_VIDEO_TOKENS)
+    video = video_input(mllm, clip, settings)
+    height, width = video.size
     scale = settings.frame_scale or DEFAULT_FRAME_SCALE
-    inputs: list[VisualInput] = []
-    if settings.modalities != "frames":
-        inputs.append(VisualInput(clip.fingerprint, "video", frames, (height, width)))
+    inputs = [video] if settings.modalities != "frames" else []
     if settings.modalities != "video":
         step = settings.frame_batch
         batches = [frames[i : i + step] for i in range(0, len(frames), step)]
@@ -69,10 +73,22 @@ def visual_inputs(mllm: Mllm, clip: FrameSource, settings: GroundingSettings) ->
     return inputs
 
 
+def video_input(mllm: Mllm, clip: FrameSource, settings: GroundingSettings) -> VisualInput:
+    """All sampled frames as one video."""
+    frames = sample_frames(len(clip), settings.frames or DEFAULT_FRAMES)
+    size = mllm.family.input_size(clip.size, settings.video_tokens or DEFAULT_VIDEO_TOKENS)
+    return VisualInput(clip.fingerprint, "video", frames, size)
+
+
 def ground(mllm: Mllm, clip: FrameSource, expression: Expression, settings: GroundingSettings) -> Iterator[Event]:
-    """Asks the questions of section 2 and fuses what the model looked at; the last event is `AttentionReady`."""
+    """Asks the questions of section 2 and fuses what the model looked at; the last event is `AttentionReady`.
+
+    With attributes (section 8), a person's or those that the model is asked for, the object question names them.
+    """
     inputs = visual_inputs(mllm, clip, settings)
-    asked = object_question(expression, settings.object_prompt)
+    reasoning = yield from reason(mllm, clip, expression, settings)
+    described = replace(expression, attributes=reasoning.attributes)
+    asked = object_question(described, settings.object_prompt)
     about_object = yield from _ask_all(mllm, clip, inputs, asked, "object question", settings)
     answers = tuple(answer.text for batch in about_object for answer in batch)
     yield Stage("category choice", 0, 1)
@@ -86,7 +102,31 @@ def ground(mllm: Mllm, clip: FrameSource, expression: Expression, settings: Grou
     frames = sample_frames(len(clip), settings.frames or DEFAULT_FRAMES)
     per_token = -(-len(frames) // len(raw["video_object"])) if "video_object" in raw else 1
     fused = fuse_maps(raw, len(frames), per_token, settings)
-    yield AttentionReady(Grounding(fused.pop("fused"), frames, category, answers, {**raw, **fused}))
+    maps = fused.pop("fused")
+    said = (category, answers, {**raw, **fused}, reasoning.attributes, reasoning.reasons)
+    yield AttentionReady(Grounding(maps, frames, *said))
+
+
+def reason(
+    mllm: Mllm, clip: FrameSource, expression: Expression, settings: GroundingSettings
+) -> Generator[Event, None, Reasoning]:
+    """Attributes of the object and reasons: a person's where they are given, else the model's where it is to be asked.
+
+    The model is asked on the video, whichever inputs are rolled out, and without soft prompts, as in the paper: they
+    were learned for where it looks, not for what it says. Where there are none, the prefix is that of the questions.
+    """
+    if expression.attributes is not None:
+        return Reasoning(expression.attributes)
+    if not settings.attributes:
+        return Reasoning()
+    yield Stage("attributes", 0, 1)
+    plain, video = mllm.steered(None), video_input(mllm, clip, settings)
+    prefix = yield from plain.prefix(video, LazyFrames(clip, video.frames), settings)
+    question = attribute_question(expression, settings.attribute_prompt)
+    (answer,) = yield from plain.ask(prefix, question, settings)
+    found = parse_reasoning(answer.text)
+    yield Stage("attributes", 1, 1, joined_attributes(found.attributes) or "none named")
+    return found
 
 
 def choose_category(mllm: Mllm, expression: Expression, answers: Sequence[str], settings: GroundingSettings) -> str:

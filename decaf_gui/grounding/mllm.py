@@ -6,9 +6,10 @@ at any event leaves the model ready for the next question.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Generator, Hashable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
@@ -21,11 +22,21 @@ from transformers import AutoModelForImageTextToText, AutoProcessor, BitsAndByte
 
 from decaf_gui.core.errors import BadInput, DecafError
 from decaf_gui.core.events import Stage
-from decaf_gui.grounding.families import Frame, Kind, TokenGrid, VisualLayout, family_named, family_of, only_grid
+from decaf_gui.grounding.families import (
+    Family,
+    Frame,
+    Kind,
+    TokenGrid,
+    VisualLayout,
+    family_named,
+    family_of,
+    only_grid,
+)
 from decaf_gui.grounding.prefix import Prefix, PrefixStore
 from decaf_gui.grounding.recording import Enough, Recorder, recorded_attention, recording
 from decaf_gui.grounding.rollout import KnownMaxima, LayerQk, roll_layer, unit_row
 from decaf_gui.grounding.settings import GroundingSettings
+from decaf_gui.grounding.steering import SoftPrompts
 
 GIB = 1 << 30
 Quantise = Literal["none", "4bit", "8bit"]
@@ -54,6 +65,34 @@ class Answer:
 
     text: str
     maps: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Embedded:
+    """b equal sequences as the decoder takes them: `soft` embeddings of a soft prompt, then those of the `ids`.
+
+    `embeds` (b, n, D); `positions` (b, n) or (3, b, n); `ids` (b, n - soft). `grid` counts the soft prompt; `further`
+    (b, v, k * D) are the features of its v visual tokens that layers further up take (`Family.decoder_options`).
+    """
+
+    embeds: Tensor
+    positions: Tensor
+    ids: Tensor
+    soft: int
+    grid: TokenGrid
+    further: Tensor
+
+    def __len__(self) -> int:
+        """Tokens of one sequence, n."""
+        return self.embeds.shape[1]
+
+    def options(self, family: Family, part: slice) -> dict[str, Any]:
+        """What the decoder is given besides the embeddings of the tokens `part` (a slice with start and stop)."""
+        tokens = self.grid.start + self.grid.tokens.to(self.embeds.device)
+        visual = torch.zeros(len(self), dtype=torch.bool, device=self.embeds.device)
+        visual[tokens] = True
+        inside = (tokens >= part.start) & (tokens < part.stop)
+        return family.decoder_options(visual[part], self.further[:, inside])
 
 
 @dataclass
@@ -86,6 +125,7 @@ class Mllm:
         self.family = family_of(model, processor)
         self.decoder = model.model.language_model
         self.counters = Counters()
+        self.prompts: SoftPrompts | None = None
         self.prefixes = PrefixStore(torch.device(model.device), prefix_bytes, host_bytes)
 
     @classmethod
@@ -108,7 +148,7 @@ class Mllm:
         model cannot be found or read, is of no known family, or needs a package that is not installed.
         """
         where: DeviceMap = device if device_map is None else device_map
-        number = _dtype(dtype, where)
+        number = number_of(dtype, where)
         placed = _placement(where, quantise, number, spread=device_map is not None)
         options = {"local_files_only": not allow_download, "trust_remote_code": False, "revision": revision}
         try:
@@ -129,6 +169,21 @@ class Mllm:
         """Decoder layers, L."""
         return int(self.model.config.get_text_config().num_hidden_layers)
 
+    def steered(self, prompts: SoftPrompts | None) -> Mllm:
+        """The same model with soft prompts before all that it is shown, not before text-only questions; None: without.
+
+        Model, stored prefixes and counters are shared with this one, which stays as it is: a prefix is stored with the
+        prompts that it was computed with. Raises BadInput when the prompts were learned for another kind of model.
+        """
+        if prompts is self.prompts:
+            return self
+        if prompts is not None:
+            config = self.model.config
+            prompts.check_model(config.model_type, config.get_text_config().hidden_size)
+        other = copy.copy(self)
+        other.prompts = prompts
+        return other
+
     def free(self) -> None:
         """Lets all stored prefixes go and returns cached accelerator memory."""
         self.prefixes.clear()
@@ -146,7 +201,7 @@ class Mllm:
         `frames` holds the frames that `shown.frames` names, read only when something is computed.
         """
         first = self._first_layer(settings)
-        key = (shown, first, settings.input)
+        key = (shown, first, settings.input, None if self.prompts is None else self.prompts.digest)
         stored = self.prefixes.get(key)
         if stored is None:
             stored = yield from self._compute_prefix(shown, frames, settings, first)
@@ -162,14 +217,45 @@ class Mllm:
     def _compute_prefix(
         self, shown: VisualInput, frames: Sequence[Frame], settings: GroundingSettings, first: int
     ) -> Generator[Stage, None, Prefix]:
-        features, layout = yield from self._see(shown, frames, settings.vision_batch)
-        if settings.input == "paper":
-            features, layout = only_grid(features, layout)
-        ids, grid = self.family.expand(self._template_ids(shown.kind, "x"), layout)
-        ids = ids[: grid.stop].to(self.model.device).expand(len(features), -1)
-        prefix = yield from self._prefill(ids, features, grid, layout, settings.prefill_chunk, first)
+        features, layout = yield from self.see(shown, frames, settings)
+        soft = None if self.prompts is None else self.prompts.of(shown.kind)
+        sequence = self.embed(features, layout, soft=soft)
+        prefix = yield from self._prefill(sequence, layout, settings.prefill_chunk, first)
         self.counters.prefix_prefills += len(features)
         return prefix
+
+    def see(
+        self, shown: VisualInput, frames: Sequence[Frame], settings: GroundingSettings
+    ) -> Generator[Stage, None, tuple[Tensor, VisualLayout]]:
+        """The visual tokens of one batch of inputs as the decoder is to take them (see `Family.encode`)."""
+        features, layout = yield from self._see(shown, frames, settings.vision_batch)
+        return only_grid(features, layout) if settings.input == "paper" else (features, layout)
+
+    def embed(
+        self, features: Tensor, layout: VisualLayout, question: str | None = None, soft: Tensor | None = None
+    ) -> Embedded:
+        """The sequence of `question` on inputs whose features (b, v, k * D) are given; without one, of the prefix.
+
+        The soft prompt `soft` (s, D) comes before everything else. Its embeddings take the text positions 0 to s - 1;
+        the others move up by s.
+        """
+        ids, grid = self.family.expand(self._template_ids(layout.kind, "x" if question is None else question), layout)
+        ids = ids[: grid.stop] if question is None else ids
+        ids = ids.to(self.model.device).expand(len(features), -1)
+        embeds = self.model.get_input_embeddings()(ids)
+        now, further = features.to(embeds).tensor_split([embeds.shape[-1]], dim=-1)
+        embeds[:, grid.start + grid.tokens.to(ids.device)] = now
+        count = 0 if soft is None else len(soft)
+        if soft is not None:
+            embeds = torch.cat([soft.to(embeds).expand(len(embeds), -1, -1), embeds], dim=1)
+            grid = replace(grid, start=grid.start + count, stop=grid.stop + count)
+        return Embedded(embeds, self._positions(ids, layout, count), ids, count, grid, further)
+
+    def _positions(self, ids: Tensor, layout: VisualLayout | None, soft: int) -> Tensor:
+        """Position ids of `soft` embeddings, which count as text, and of the ids (b, n) behind them."""
+        behind = self.family.positions(ids, layout)
+        before = torch.arange(soft, device=behind.device, dtype=behind.dtype)
+        return torch.cat([before.expand(*behind.shape[:-1], soft), behind + soft], dim=-1)
 
     def _see(
         self, shown: VisualInput, frames: Sequence[Frame], batch: int
@@ -186,27 +272,28 @@ class Mllm:
         return features, layout
 
     def _prefill(
-        self, ids: Tensor, features: Tensor, grid: TokenGrid, layout: VisualLayout, chunk: int, first: int
+        self, sequence: Embedded, layout: VisualLayout, chunk: int, first: int
     ) -> Generator[Stage, None, Prefix]:
         """Runs the decoder over the prefix in chunks of `chunk` tokens, keeping the queries of the rolled layers."""
-        chunk = max(1, chunk // len(ids))
-        embeds = self.model.get_input_embeddings()(ids)
-        features, tokens = features.to(embeds), grid.start + grid.tokens.to(ids.device)
-        now, further = features.tensor_split([embeds.shape[-1]], dim=-1)
-        embeds[:, tokens] = now
-        visual = torch.zeros(ids.shape[1], dtype=torch.bool, device=ids.device)
-        visual[tokens] = True
-        positions = self.family.positions(ids, layout)
+        batch, length = sequence.embeds.shape[:2]
+        chunk = max(1, chunk // batch)
         cache = DynamicCache(config=self.model.config.get_text_config())
         with_queries = Recorder(range(first, self.layers), stop_at=self.layers - 1)
-        for start in range(0, ids.shape[1], chunk):
-            part = slice(start, start + chunk)
-            inside = (tokens >= start) & (tokens < start + chunk)
-            options = self.family.decoder_options(visual[part], further[:, inside])
+        for start in range(0, length, chunk):
+            part = slice(start, min(start + chunk, length))
+            options = sequence.options(self.family, part)
             with recording(with_queries), suppress(Enough):
-                self._decode(embeds[:, part], positions[..., part], cache, **options)
-            yield Stage("prefill", min(start + chunk, ids.shape[1]), ids.shape[1], "tokens", within=True)
-        return Prefix(ids, cache, with_queries.joined(), with_queries.scaling, grid, layout)
+                self._decode(sequence.embeds[:, part], sequence.positions[..., part], cache, **options)
+            yield Stage("prefill", part.stop, length, "tokens", within=True)
+        return Prefix(
+            sequence.ids,
+            cache,
+            with_queries.joined(),
+            with_queries.scaling,
+            sequence.grid,
+            layout,
+            sequence.soft,
+        )
 
     def _decode(self, embeds: Tensor, positions: Tensor, cache: DynamicCache, **options: Any) -> Tensor:
         """Runs the decoder on `embeds` (b, n, D) behind the cache: hidden states (b, n, D)."""
@@ -236,8 +323,8 @@ class Mllm:
     def _read(self, prefix: Prefix, question: str, recorder: Recorder) -> tuple[Tensor, Tensor]:
         """Prefills the question behind the prefix: hidden state (b, 1, D) and position of the last token."""
         whole, _ = self.family.expand(self._template_ids(prefix.layout.kind, question), prefix.layout)
-        suffix = whole[prefix.length :].to(self.model.device).expand(len(prefix.ids), -1)
-        positions = self.family.positions(torch.cat([prefix.ids, suffix], dim=1), prefix.layout)
+        suffix = whole[prefix.ids.shape[1] :].to(self.model.device).expand(len(prefix.ids), -1)
+        positions = self._positions(torch.cat([prefix.ids, suffix], dim=1), prefix.layout, prefix.soft)
         with recording(recorder):
             embeds = self.model.get_input_embeddings()(suffix)
             hidden = self._decode(embeds, positions[..., prefix.length :], prefix.cache)
@@ -315,7 +402,8 @@ class Mllm:
         return list(self.processor.tokenizer(text, add_special_tokens=False)["input_ids"])
 
 
-def _dtype(name: str, where: DeviceMap) -> torch.dtype:
+def number_of(name: str, where: DeviceMap) -> torch.dtype:
+    """What `dtype` means on a device or a device map. Raises BadInput for an unknown one."""
     if name == "auto":
         devices = set(where.values()) if isinstance(where, Mapping) else {where}
         return torch.float32 if devices == {"cpu"} else torch.bfloat16

@@ -1,4 +1,4 @@
-"""A computed prefix (system prompt and visual tokens) that every question on an input shares, and its store."""
+"""A computed prefix (soft and system prompt, visual tokens) that every question on an input shares, and its store."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ from decaf_gui.grounding.settings import RolloutMethod
 class Prefix:
     """The state of a batch of b equal inputs after the last visual token.
 
-    `ids` (b, n); `cache` the KV cache of n tokens; `queries` (b, h, n, d) by rolled layer; `maxima` the row
-    maxima of the prefix rows by (rolled layer, batch index, method), filled by the first rollout.
+    Its n tokens are `soft` ones of a soft prompt and the `ids` (b, n - soft) behind them; `grid` counts all of them.
+    `cache` is the KV cache of n tokens; `queries` (b, h, n, d) by rolled layer; `maxima` the row maxima of the prefix
+    rows by (rolled layer, batch index, method), filled by the first rollout.
     """
 
     ids: Tensor
@@ -29,13 +30,14 @@ class Prefix:
     scaling: float
     grid: TokenGrid
     layout: VisualLayout
+    soft: int = 0
     maxima: dict[tuple[int, int, RolloutMethod], KnownMaxima] = field(default_factory=dict)
     _homes: list[torch.device] | None = None
 
     @property
     def length(self) -> int:
         """Tokens of the prefix, n."""
-        return self.ids.shape[1]
+        return self.soft + self.ids.shape[1]
 
     @property
     def on_host(self) -> bool:

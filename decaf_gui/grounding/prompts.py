@@ -1,7 +1,9 @@
 """The questions put to the multimodal LLM: appendix B's (`paper`), and the variants of appendix F by name.
 
 `paper` has the released code's spacing. Of the variants only the printed page is known: lines that end where the page
-does are joined, and lines end as they do in `paper`. `{expression}`, `{candidates}` and `{category}` are filled in.
+does are joined, and lines end as they do in `paper`. `{expression}`, `{attributes}`, `{candidates}` and `{category}`
+are filled in. `attributes` and the questions for attributes are SteerSeg's steps in wordings of ours: its own are not
+public, but for how the object question ends.
 """
 
 from __future__ import annotations
@@ -15,7 +17,8 @@ from typing import Literal
 from decaf_gui.core.entities import Expression
 from decaf_gui.core.errors import BadInput
 
-ObjectPrompt = Literal["paper", "single-sentence", "rephrased", "short"]
+ObjectPrompt = Literal["paper", "single-sentence", "rephrased", "short", "attributes"]
+AttributePrompt = Literal["lines", "json"]
 ChoicePrompt = Literal["paper", "single-sentence", "short", "expression-only"]
 BackgroundPrompt = Literal["paper", "no-category", "single-sentence", "expression-only"]
 PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
@@ -40,9 +43,37 @@ OBJECT_PROMPTS: Mapping[str, str] = MappingProxyType(
             "Determine the primary subject or agent mentioned in the expression or question, "
             "and provide the object's label within a single word or phrase. "
         ),
+        "attributes": (
+            "{expression} \n"
+            "Attributes of the referred object: {attributes}. \n"
+            "What is the main object (or objects) mentioned in the expression, using the attributes above? \n"
+            f"{_FOCUS}"
+        ),
     }
 )
-"""Table 10: the original, V1, V2, V3."""
+"""Table 10: the original, V1, V2, V3; SteerSeg's, which without attributes is the original."""
+ATTRIBUTE_PROMPTS: Mapping[str, str] = MappingProxyType(
+    {
+        "lines": (
+            "Expression: '{expression}'\n"
+            "Find the object in the video that the expression refers to, and look for objects that could be mistaken "
+            "for it.\n"
+            "Name three to six short attributes that can be seen and tell it from them: its colour, size, shape, "
+            "position in the picture, motion. Use at most four words for each.\n"
+            "Answer in two lines and write nothing else:\n"
+            "Attributes: <attribute>; <attribute>; <attribute>\n"
+            "Reason: <one sentence that says why it is this object>\n"
+        ),
+        "json": (
+            "Expression: '{expression}'\n"
+            "Find the object in the video that the expression refers to. What can be seen of it (colour, size, shape, "
+            "position in the picture, motion) that tells it from other objects?\n"
+            "Answer with JSON and nothing else: attributes is a list of three to six texts of at most four words each, "
+            "reason one sentence that says why it is this object.\n"
+        ),
+    }
+)
+"""Asks for attributes of the object and for reasons, on the video (SteerSeg)."""
 BACKGROUND_PROMPTS: Mapping[str, str] = MappingProxyType(
     {
         "paper": (
@@ -109,7 +140,8 @@ class Asking:
 
 ASKINGS: Mapping[str, Asking] = MappingProxyType(
     {
-        "object_prompt": Asking(OBJECT_PROMPTS, ("expression",), ("expression",)),
+        "object_prompt": Asking(OBJECT_PROMPTS, ("expression", "attributes"), ("expression",)),
+        "attribute_prompt": Asking(ATTRIBUTE_PROMPTS, ("expression",), ("expression",)),
         "choice_prompt": Asking(CHOICE_PROMPTS, ("expression", "candidates"), ("expression",)),
         "background_prompt": Asking(BACKGROUND_PROMPTS, ("category", "expression")),
     }
@@ -143,8 +175,22 @@ def template_of(setting: str, given: str) -> str:
 
 
 def object_question(expression: Expression, prompt: str = "paper") -> str:
-    """Asks for the object on the video and on each frame."""
-    return _filled(template_of("object_prompt", prompt), expression=expression.query)
+    """Asks for the object on the video and on each frame.
+
+    Attributes stand where the wording has a place for them, else behind the expression; without any, the wording
+    `attributes` is `paper`.
+    """
+    listed = ", ".join(expression.attributes or ()).lower()
+    template = template_of("object_prompt", "paper" if prompt == "attributes" and not listed else prompt)
+    query = expression.query
+    if listed and "{attributes}" not in template:
+        query = f"{query} attributes: {listed}."
+    return _filled(template, expression=query, attributes=listed or "not known")
+
+
+def attribute_question(expression: Expression, prompt: str = "lines") -> str:
+    """Asks for attributes of the object, and for reasons, on the video (SteerSeg)."""
+    return _filled(template_of("attribute_prompt", prompt), expression=expression.query)
 
 
 def background_question(category: str, expression: Expression | None = None, prompt: str = "paper") -> str:

@@ -1,8 +1,7 @@
 """Recording queries through transformers' attention interface: any decoder, no copied modelling code.
 
-Attention functions are registered under names of our own, one per backend. They hand queries (after rotary
-embedding) to the recorder that is active, and call the real backend. Keys need no recording: they are in the
-KV cache.
+Attention functions are registered under names of our own, one per backend. They hand queries and keys (after rotary
+embedding) to the recorder that is active, and call the real backend. Where there is a KV cache keys need no recording.
 """
 
 from __future__ import annotations
@@ -41,8 +40,8 @@ class Recorder:
         self.stop_at = stop_at
         self.scaling: float = 1.0
 
-    def record(self, layer: int, query: Tensor, scaling: float | None) -> None:
-        """Keeps the queries of one layer's chunk."""
+    def record(self, layer: int, query: Tensor, key: Tensor, scaling: float | None) -> None:
+        """Keeps the queries of one layer's chunk; the keys are in the cache."""
         if layer in self.queries:
             self.queries[layer].append(query.detach())
             self.scaling = query.shape[-1] ** -0.5 if scaling is None else scaling
@@ -54,12 +53,33 @@ class Recorder:
         return {layer: torch.cat(self.queries.pop(layer), dim=2) for layer in list(self.queries)}
 
 
+class GradientRecorder(Recorder):
+    """Queries and keys of one whole pass without a cache, by layer, as the pass computed them: gradients reach it.
+
+    Each layer is recorded once: what a gradient checkpoint computes again for the backward pass is the same.
+    """
+
+    def __init__(self, layers: Iterable[int], stop_at: int | None = None) -> None:
+        super().__init__(layers, stop_at)
+        self.keys: dict[int, Tensor] = {}
+
+    def record(self, layer: int, query: Tensor, key: Tensor, scaling: float | None) -> None:
+        """Keeps one layer's queries (b, h, n, d) and keys (b, h_kv, n, d)."""
+        if layer not in self.queries or layer in self.keys:
+            return
+        self.queries[layer].append(query)
+        self.keys[layer] = key
+        self.scaling = query.shape[-1] ** -0.5 if scaling is None else scaling
+        if layer == self.stop_at:
+            raise Enough
+
+
 _active: ContextVar[Recorder | None] = ContextVar("recorder", default=None)
 
 
 @contextmanager
 def recording(recorder: Recorder) -> Iterator[None]:
-    """While open, the decoder calls of this thread leave their queries with `recorder`."""
+    """While open, the decoder calls of this thread leave their queries and keys with `recorder`."""
     token = _active.set(recorder)
     try:
         yield
@@ -82,16 +102,16 @@ def recorded_attention(backend: str) -> str:
     return name
 
 
-def _record(module: Any, query: Tensor, scaling: float | None) -> None:
+def _record(module: Any, query: Tensor, key: Tensor, scaling: float | None) -> None:
     recorder = _active.get()
     if recorder is not None:
-        recorder.record(module.layer_idx, query, scaling)
+        recorder.record(module.layer_idx, query, key, scaling)
 
 
 def _recorded_sdpa(
     module: Any, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None, **kwargs: Any
 ) -> AttentionResult:
-    _record(module, query, kwargs.get("scaling"))
+    _record(module, query, key, kwargs.get("scaling"))
     result: AttentionResult = sdpa_attention_forward(module, query, key, value, attention_mask, **kwargs)
     return result
 
@@ -99,7 +119,7 @@ def _recorded_sdpa(
 def _recorded_flash(
     module: Any, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None, **kwargs: Any
 ) -> AttentionResult:
-    _record(module, query, kwargs.get("scaling"))
+    _record(module, query, key, kwargs.get("scaling"))
     result: AttentionResult = flash_attention_forward(
         _RealName(module, "flash_attention_2"), query, key, value, attention_mask, **kwargs
     )

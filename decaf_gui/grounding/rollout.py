@@ -87,10 +87,10 @@ def roll_layer(
     mixed = torch.zeros(heads, n, device=row.device)
     maxima = torch.zeros(heads, n, device=row.device)
     for start, stop in _blocks(row, heads, method, known):
-        attention = _causal_attention(layer.queries[:, start:stop], keys[:, :stop], layer.scaling)
+        attention = causal_attention(layer.queries[:, start:stop], keys[:, :stop], layer.scaling)
         mixed[:, :stop] += torch.matmul(row[start:stop], attention)
-        maxima[:, start:stop] = _row_maxima(attention, visual, method)
-    weights = _head_weights(maxima, method, n, known)
+        maxima[:, start:stop] = row_maxima(attention, visual, method)
+    weights = head_weights(maxima, method, n, known)
     return (row + (weights[:, None] * mixed).mean(dim=0)) / 2, maxima
 
 
@@ -117,21 +117,23 @@ def _blocks(row: Tensor, heads: int, method: RolloutMethod, known: KnownMaxima |
             yield start, stop
 
 
-def _causal_attention(queries: Tensor, keys: Tensor, scaling: float) -> Tensor:
-    """Softmax attention of the last rows' queries (h, rows, d) on the keys (h_kv, n, d): float32 (h, rows, n).
+def causal_attention(queries: Tensor, keys: Tensor, scaling: float) -> Tensor:
+    """Softmax attention of the last rows' queries (h, rows, d) on the keys (h_kv, n, d): (h, rows, n), differentiable.
 
-    Heads that share keys are put below each other, so that each key head takes one large product.
+    Float32, or float64 where that is given. Heads that share keys are put below each other, so that each key head takes
+    one large product.
     """
     heads, rows, d = queries.shape
     shared, n, _ = keys.shape
-    stacked = (queries.float() * scaling).reshape(shared, -1, d)
+    queries, keys = (x if x.dtype == torch.float64 else x.float() for x in (queries, keys))
+    stacked = (queries * scaling).reshape(shared, -1, d)
     scores = torch.matmul(stacked, keys.transpose(-1, -2)).view(heads, rows, n)
     future = torch.ones(rows, rows, dtype=torch.bool, device=scores.device).triu_(1)
     scores[..., n - rows :].masked_fill_(future, float("-inf"))
     return scores.softmax(dim=-1)
 
 
-def _row_maxima(attention: Tensor, visual: tuple[int, int], method: RolloutMethod) -> Tensor:
+def row_maxima(attention: Tensor, visual: tuple[int, int], method: RolloutMethod) -> Tensor:
     """The largest attention of each row to the keys that the method looks at: (h, rows)."""
     columns = attention[..., visual[0] : visual[1]] if method == "vmax" else attention
     if columns.shape[-1] == 0:  # rows before the first visual token see none of them
@@ -139,7 +141,7 @@ def _row_maxima(attention: Tensor, visual: tuple[int, int], method: RolloutMetho
     return columns.amax(dim=-1)
 
 
-def _head_weights(maxima: Tensor, method: RolloutMethod, n: int, known: KnownMaxima | None) -> Tensor:
+def head_weights(maxima: Tensor, method: RolloutMethod, n: int, known: KnownMaxima | None) -> Tensor:
     """Mean of the row maxima over all n rows, the largest head scaled to 1: (h,)."""
     if method == "plain":
         return torch.ones(maxima.shape[0], device=maxima.device)

@@ -7,7 +7,14 @@ from typing import Literal
 
 from decaf_gui.core.choices import about
 from decaf_gui.core.errors import BadInput
-from decaf_gui.grounding.prompts import ASKINGS, BackgroundPrompt, ChoicePrompt, ObjectPrompt, template_of
+from decaf_gui.grounding.prompts import (
+    ASKINGS,
+    AttributePrompt,
+    BackgroundPrompt,
+    ChoicePrompt,
+    ObjectPrompt,
+    template_of,
+)
 
 RolloutMethod = Literal["vmax", "max", "plain"]
 Modalities = Literal["fused", "video", "frames"]
@@ -131,7 +138,7 @@ class GroundingSettings:
         default="paper",
         metadata=about(
             "Object question",
-            "Asks for the object: a wording by name, or one's own with {expression}; \\n begins a new line.",
+            "Asks for the object: a wording by name, or one's own with {expression}, {attributes}; \\n is a new line.",
             source="3.3, table 10",
         ),
     )
@@ -149,6 +156,30 @@ class GroundingSettings:
             "Background question",
             "Asks for the scene without the object: a wording by name, or one's own with {category} or {expression}.",
             source="3.3, table 11",
+        ),
+    )
+    attributes: bool = field(
+        default=False,
+        metadata=about(
+            "Ask for attributes",
+            "First ask what tells the object from others (colour, position, motion); the object question names it.",
+            source="SteerSeg",
+        ),
+    )
+    attribute_prompt: AttributePrompt | str = field(
+        default="lines",
+        metadata=about(
+            "Attributes question",
+            "Asks for attributes and reasons: a wording by name, or one's own with {expression}.",
+            source="SteerSeg",
+        ),
+    )
+    steering: str = field(
+        default="",
+        metadata=about(
+            "Soft prompts",
+            "A file of soft prompts that steer the attention, empty for none; in the window for the method SteerSeg.",
+            source="SteerSeg",
         ),
     )
     max_new_tokens: int = field(
@@ -192,3 +223,12 @@ class GroundingSettings:
             raise BadInput(f"sigma must be above 0, not {self.sigma}.")
         if self.start_layer is not None and self.start_layer < 0:
             raise BadInput(f"start_layer must be 0 or more, not {self.start_layer}.")
+
+    @classmethod
+    def steerseg(cls) -> GroundingSettings:
+        """SteerSeg's reasoning step (spec section 8).
+
+        There is no contrast with the background: what it would take away afterwards is to be steered away beforehand.
+        The paper sets its maps against contrasted ones in its first figure; it is not told more plainly than that.
+        """
+        return cls(attributes=True, object_prompt="attributes", contrast=False)

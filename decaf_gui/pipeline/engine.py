@@ -26,6 +26,7 @@ from decaf_gui.pipeline.settings import Settings
 
 if TYPE_CHECKING:
     from decaf_gui.grounding.mllm import Mllm
+    from decaf_gui.grounding.steering import SoftPrompts
     from decaf_gui.tracking.features import FeatureStore
     from decaf_gui.tracking.planned import Tracking
     from decaf_gui.tracking.session import Session
@@ -81,6 +82,7 @@ class Engine:
         self._clips: OrderedDict[Any, ClipState] = OrderedDict()
         self._attended: dict[Any, dict[str, int]] = {}
         self._provenance: dict[Kind, dict[str, Any]] = {}
+        self._prompts: dict[tuple[str, int, int], SoftPrompts] = {}
         self._sparing = False
 
     @property
@@ -123,10 +125,13 @@ class Engine:
         frames) and one `FrameTracked` per frame and direction. Closing the generator cancels; everything yielded
         stays valid. The proposal's counters count all work on this clip since the engine first saw it:
         `vision_inputs` and `prefix_prefills` (1 for the video, 1 per sampled frame, however many expressions),
-        `questions`, `frames_encoded` (SAM2's image encoder). Raises BadInput for an empty expression.
+        `questions`, `frames_encoded` (SAM2's image encoder). Raises BadInput for an empty expression, or soft prompts
+        (`grounding.steering`) that cannot be read or are not this model's.
         """
         wanted = expression if isinstance(expression, Expression) else Expression(expression)
-        return self._propose(clip, wanted, self.resolved(settings or self.settings))
+        chosen = self.resolved(settings or self.settings)
+        self.soft_prompts(chosen)
+        return self._propose(clip, wanted, chosen)
 
     def attend(self, clip: Clip, expression: str | Expression, settings: Settings | None = None) -> Iterator[Event]:
         """Where the multimodal LLM looks for what `expression` describes; the last event is `AttentionReady`.
@@ -134,7 +139,9 @@ class Engine:
         SAM2 is neither loaded nor asked for; `attention_mask` makes masks of the maps. Raises BadInput as `propose`.
         """
         wanted = expression if isinstance(expression, Expression) else Expression(expression)
-        return self._attend(clip, wanted, self.resolved(settings or self.settings))
+        chosen = self.resolved(settings or self.settings)
+        self.soft_prompts(chosen)
+        return self._attend(clip, wanted, chosen)
 
     def _attend(self, clip: Clip, expression: Expression, settings: Settings) -> Iterator[Event]:
         yield from self.load(sam=False)
@@ -179,7 +186,7 @@ class Engine:
                 grounding,
                 found,
                 dict(state.counters),
-                self.provenance() | {"settings": settings.as_dict()},
+                self.provenance() | self._steering(settings) | {"settings": settings.as_dict()},
             )
         )
 
@@ -194,7 +201,7 @@ class Engine:
         if self._sparing:
             chosen = replace(chosen, frame_batch=1, vision_batch=1, prefill_chunk=max(1, chosen.prefill_chunk // 4))
         try:
-            yield from ground(self.mllm, clip, expression, chosen)
+            yield from ground(self.mllm.steered(self.soft_prompts(settings)), clip, expression, chosen)
         finally:
             for name, count in asdict(self.mllm.counters).items():
                 counters[name] = counters.get(name, 0) + count - before[name]
@@ -203,7 +210,8 @@ class Engine:
         """The scored candidates, with ids that no other object of the clip has."""
         from decaf_gui.tracking import candidates
 
-        for event in candidates(state.features, grounding.frames, grounding.maps, settings.tracking):
+        maps = (grounding.frames, grounding.maps)
+        for event in candidates(state.features, *maps, settings.tracking, grounding.parts):
             if isinstance(event, TrackletsReady):
                 event = TrackletsReady(self._numbered(event.tracklets, state))
             yield event
@@ -382,6 +390,30 @@ class Engine:
             "notice": _notes(cards[kind] for kind in kinds),
             **{kind: self._provenance[kind] for kind in kinds},
         }
+
+    def soft_prompts(self, settings: Settings) -> SoftPrompts | None:
+        """The soft prompts that the settings name, read once as long as their file stays as it is; None for none.
+
+        Raises BadInput when they cannot be read, or were learned for other weights than this model's.
+        """
+        if not settings.grounding.steering:
+            return None
+        from decaf_gui.grounding.steering import load_prompts
+
+        path = Path(settings.grounding.steering).expanduser()
+        told = path.stat() if path.is_file() else None
+        key = (str(path), told.st_mtime_ns if told else 0, told.st_size if told else 0)
+        if key not in self._prompts:
+            found = load_prompts(path)
+            made = self.provenance(("mllm",))["mllm"]
+            found.check_weights(made["id"], made["weights"])
+            self._prompts = {key: found}
+        return self._prompts[key]
+
+    def _steering(self, settings: Settings) -> dict[str, Any]:
+        """What steered the attention, for provenance: nothing where nothing did."""
+        prompts = self.soft_prompts(settings)
+        return {} if prompts is None else {"soft_prompts": {"model": prompts.model, "sha256": prompts.digest}}
 
     def resolved(self, settings: Settings) -> Settings:
         """The settings with the model card's input where they leave it open."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import types
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
+from types import MappingProxyType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from decaf_gui.core.choices import About, about, about_of
@@ -14,6 +15,7 @@ from decaf_gui.tracking.settings import TrackingSettings
 
 GIB = 1 << 30
 Kind = Literal["bool", "int", "float", "choice", "text"]
+Method = Literal["decaf", "steerseg"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +96,34 @@ class Settings:
 PRESETS: dict[str, Settings] = {
     "paper": Settings(),
     "paper-text": Settings(tracking=TrackingSettings.paper_text()),
+    "steerseg": Settings(GroundingSettings.steerseg(), TrackingSettings.steerseg()),
 }
-"""`paper`: the released code, which produced the published tables. `paper-text`: the equations as printed."""
+"""`paper`: the released code, which produced the published tables. `paper-text`: the equations as printed.
+`steerseg`: SteerSeg's attributes and ranking; its soft prompts are the setting `steering`, for they go with a model.
+"""
+
+
+METHODS: Mapping[Method, tuple[str, ...]] = MappingProxyType(
+    {"decaf": ("paper", "paper-text"), "steerseg": ("steerseg",)}
+)
+"""The presets of each method, the usual one first."""
+
+
+def method_of(preset: str) -> Method:
+    """The method that a preset is a reading of. Raises BadInput for an unknown preset."""
+    Settings.preset(preset)
+    return next(method for method, presets in METHODS.items() if preset in presets)
+
+
+def method_settings(method: Method, preset: str, values: Mapping[str, str]) -> Settings:
+    """A method's settings: of `preset` where it is one of its own, with `values`; soft prompts are SteerSeg's alone.
+
+    Raises BadInput for a value that does not fit.
+    """
+    chosen = Settings.preset(preset if method_of(preset) == method else METHODS[method][0]).changed(values)
+    if method == "steerseg":
+        return chosen
+    return replace(chosen, grounding=replace(chosen.grounding, steering=""))
 
 
 def setting_names() -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,6 +14,7 @@ from decaf_gui.core.errors import BadInput
 from decaf_gui.core.events import Event, FrameTracked, Stage, TrackletsReady
 from decaf_gui.core.masks import Masks, Rle
 from decaf_gui.tracking.consistency import consistency_scores
+from decaf_gui.tracking.correlation import Correlation, correlation_scores
 from decaf_gui.tracking.features import FeatureStore, FrameSource
 from decaf_gui.tracking.queries import PointQuery, Rival, point_queries, suppress
 from decaf_gui.tracking.session import Session
@@ -40,27 +41,45 @@ class Candidate:
 
 
 def propose_tracklets(
-    clip: FrameSource, frames: Sequence[int], maps: Maps, sam: Any, settings: TrackingSettings | None = None
+    clip: FrameSource,
+    frames: Sequence[int],
+    maps: Maps,
+    sam: Any,
+    settings: TrackingSettings | None = None,
+    parts: Mapping[str, Maps] | None = None,
 ) -> Iterator[Event]:
     """The SAM2 stage alone on given maps: `Stage` events, last a `TrackletsReady` with all candidates.
 
     `clip` gives frames as uint8 RGB (H, W, 3) by index; `maps` float32 (Ts, Hp, Wp) in [0, 1] lie on the Ts source
     `frames`; `sam` comes from `load_sam`. Tracklets have ids from 1, masks on the sampled frames at the source size
     (suppressed ones only up to the frame where a better candidate took their place), scores, `selected` and
-    `suppressed`. Raises BadInput when maps and frames do not fit.
+    `suppressed`. `parts` are the maps that `maps` is fused of, `video` and `frame`: the scoring "pearson" looks at
+    them, and at `maps` as the video's where there are none. Raises BadInput when maps and frames do not fit.
     """
-    return candidates(FeatureStore(sam, clip), frames, maps, settings or TrackingSettings())
+    return candidates(FeatureStore(sam, clip), frames, maps, settings or TrackingSettings(), parts)
 
 
-def candidates(store: FeatureStore, frames: Sequence[int], maps: Maps, settings: TrackingSettings) -> Iterator[Event]:
+def candidates(
+    store: FeatureStore,
+    frames: Sequence[int],
+    maps: Maps,
+    settings: TrackingSettings,
+    parts: Mapping[str, Maps] | None = None,
+) -> Iterator[Event]:
     """As `propose_tracklets`, on a feature store that other work shares."""
-    if maps.ndim != 3 or len(maps) != len(frames):
-        raise BadInput(f"Maps of shape {maps.shape} do not fit {len(frames)} frames: give (Ts, Hp, Wp).")
-    return _candidates(store, tuple(frames), maps, settings)
+    fused = {name: parts[name] for name in ("video", "frame") if parts and name in parts}
+    for given in (maps, *fused.values()):
+        if given.ndim != 3 or len(given) != len(frames):
+            raise BadInput(f"Maps of shape {given.shape} do not fit {len(frames)} frames: give (Ts, Hp, Wp).")
+    return _candidates(store, tuple(frames), maps, settings, fused)
 
 
 def _candidates(
-    store: FeatureStore, frames: tuple[int, ...], maps: Maps, settings: TrackingSettings
+    store: FeatureStore,
+    frames: tuple[int, ...],
+    maps: Maps,
+    settings: TrackingSettings,
+    parts: Mapping[str, Maps],
 ) -> Iterator[Event]:
     """One forward sweep over the sampled frames, which candidates join on their own frame, and one backward sweep.
 
@@ -88,7 +107,7 @@ def _candidates(
     for candidate in standing:
         for frame in frames:
             candidate.masks.setdefault(frame, Rle.empty(session.size))
-    yield TrackletsReady(score_candidates(found, frames, maps, settings, session.size))
+    yield TrackletsReady(score_candidates(found, frames, maps, settings, session.size, parts))
 
 
 def _query(
@@ -133,34 +152,53 @@ def _track(session: Session, standing: Sequence[Candidate], start: int, stop: in
 
 
 def score_candidates(
-    found: Sequence[Candidate], frames: Sequence[int], maps: Maps, settings: TrackingSettings, size: tuple[int, int]
+    found: Sequence[Candidate],
+    frames: Sequence[int],
+    maps: Maps,
+    settings: TrackingSettings,
+    size: tuple[int, int],
+    parts: Mapping[str, Maps] | None = None,
 ) -> tuple[Tracklet, ...]:
-    """All candidates as tracklets, the best first; those that pass `tau_trk` (or else the single best) selected."""
+    """All candidates as tracklets, the best first; those that the settings choose are selected.
+
+    `parts` are the maps that "pearson" correlates with (none: `maps`, as the video's), `maps` those of "consistency".
+    """
     alive = [c for c in found if not c.suppressed]
-    consistency: dict[int, float] = {}
-    if settings.consistency:
-        tracks = [Masks(size, c.masks) for c in alive]
-        values = consistency_scores(tracks, frames, maps, settings)
-        consistency = dict(zip([c.id for c in alive], values, strict=True))
-    tracklets = [_tracklet(c, consistency.get(c.id), size) for c in found]
+    tracks = [Masks(size, c.masks) for c in alive]
+    extra: Sequence[float | Correlation] = ()
+    if settings.scoring == "pearson":
+        extra = correlation_scores(tracks, frames, parts or {"video": maps}, settings.frame_weight)
+    elif settings.consistency:
+        extra = consistency_scores(tracks, frames, maps, settings)
+    by_id = dict(zip([c.id for c in alive], extra, strict=False))
+    tracklets = [_tracklet(c, _scores(c, by_id.get(c.id), settings), size) for c in found]
     chosen = _selection([t for t in tracklets if not t.suppressed], settings)
     tracklets = [replace(t, selected=t.id in chosen) for t in tracklets]
     return tuple(sorted(tracklets, key=lambda t: (t.suppressed, -t.scores.total)))
 
 
-def _tracklet(candidate: Candidate, consistency: float | None, size: tuple[int, int]) -> Tracklet:
+def _scores(candidate: Candidate, extra: float | Correlation | None, settings: TrackingSettings) -> Scores:
+    """The parts of a candidate's score; `extra` is what the scoring found of it, None where it did not look."""
+    if settings.scoring == "consistency":
+        assert not isinstance(extra, Correlation)
+        return Scores(candidate.query.attention, candidate.iou, extra)
+    found = extra if isinstance(extra, Correlation) else None
+    three = (None, None, None) if found is None else (found.video, found.frame, found.total)
+    return Scores(candidate.query.attention, candidate.iou, None, "pearson", *three)
+
+
+def _tracklet(candidate: Candidate, scores: Scores, size: tuple[int, int]) -> Tracklet:
     query = candidate.query
-    scores = Scores(query.attention, candidate.iou, consistency)
     masks = Masks(size, candidate.masks)
     return Tracklet(candidate.id, candidate.frame, (query.x, query.y), masks, scores, suppressed=candidate.suppressed)
 
 
 def _selection(tracklets: Sequence[Tracklet], settings: TrackingSettings) -> set[int]:
-    """Ids of the tracklets over tau_trk; when none passes, of the best."""
-    if settings.strict:
-        passed = {t.id for t in tracklets if t.scores.total > settings.tau_trk}
-    else:
-        passed = {t.id for t in tracklets if t.scores.total >= settings.tau_trk}
+    """Ids of the tracklets over the threshold of their scoring; of the best where that is wanted, or none passes."""
+    tau = settings.tau_trk if settings.scoring == "consistency" else settings.tau_corr
+    passed: set[int] = set()
+    if settings.choose == "above":
+        passed = {t.id for t in tracklets if (t.scores.total > tau if settings.strict else t.scores.total >= tau)}
     if passed or not tracklets:
         return passed
     return {max(tracklets, key=lambda t: t.scores.total).id}

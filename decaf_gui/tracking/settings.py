@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, fields
 from typing import Literal
 
 from decaf_gui.core.choices import about
+from decaf_gui.core.entities import Scoring
 from decaf_gui.core.errors import BadInput
 
 
@@ -14,7 +15,7 @@ class TrackingSettings:
     """How attention maps become tracklets (DecAF 3.4; spec section 6).
 
     Each field says what it is, and where in the paper. Where paper and released code differ, the code is the default:
-    `normalise`, `strict` and `both_ways`.
+    `normalise`, `strict` and `both_ways`. `scoring`, `choose`, `frame_weight` and `tau_corr` are SteerSeg's.
     """
 
     tau_pq: float = field(
@@ -48,6 +49,43 @@ class TrackingSettings:
             high=1,
             step=0.05,
             source="3.4",
+        ),
+    )
+    scoring: Scoring = field(
+        default="consistency",
+        metadata=about(
+            "Scoring",
+            "Ranks tracklets by attention consistency (DecAF), or by correlation with the rollout maps (pearson).",
+            source="eq. 8; SteerSeg",
+        ),
+    )
+    choose: Literal["above", "best"] = field(
+        default="above",
+        metadata=about(
+            "Which tracklets are selected",
+            "All that score above their threshold (and the best when none does), or the best one alone.",
+            source="3.4; SteerSeg",
+        ),
+    )
+    frame_weight: float = field(
+        default=0.3,
+        metadata=about(
+            "Weight of the frames",
+            "The share of the frame maps' correlation in the score of pearson; the rest is the video map's.",
+            low=0,
+            high=1,
+            step=0.05,
+            source="SteerSeg",
+        ),
+    )
+    tau_corr: float = field(
+        default=0.5,
+        metadata=about(
+            "Correlation threshold",
+            "The tracklet threshold of pearson, where all above it are selected.",
+            low=0,
+            high=1,
+            step=0.05,
         ),
     )
     threshold: Literal["mean", "otsu"] = field(
@@ -109,3 +147,8 @@ class TrackingSettings:
     def paper_text(cls) -> TrackingSettings:
         """The equations and sentences as printed, where the released code does something else."""
         return cls(normalise=False, strict=False, both_ways=False)
+
+    @classmethod
+    def steerseg(cls) -> TrackingSettings:
+        """SteerSeg's ranking: correlation with the rollout maps, 0.3 of it the frames'; the best tracklet wins."""
+        return cls(scoring="pearson", choose="best", frame_weight=0.3)

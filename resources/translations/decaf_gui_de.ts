@@ -300,6 +300,14 @@
         <translation>Masken für den Ausdruck vorschlagen</translation>
     </message>
     <message>
+        <source>The other method: DecAF or SteerSeg</source>
+        <translation>Die andere Methode: DecAF oder SteerSeg</translation>
+    </message>
+    <message>
+        <source>Compare methods...</source>
+        <translation>Methoden vergleichen...</translation>
+    </message>
+    <message>
         <source>Nothing in the clip answers to the expression (or: something does)</source>
         <translation>Nichts im Clip passt zum Ausdruck (oder: doch etwas)</translation>
     </message>
@@ -752,6 +760,10 @@
         <translation>Die Gleichungen, wie sie gedruckt sind</translation>
     </message>
     <message>
+        <source>SteerSeg: attributes first, ranking by correlation</source>
+        <translation>SteerSeg: zuerst Merkmale, Rangfolge nach Korrelation</translation>
+    </message>
+    <message>
         <source>Settings of the method</source>
         <translation>Einstellungen der Methode</translation>
     </message>
@@ -916,8 +928,8 @@
         <translation>Frage nach dem Objekt</translation>
     </message>
     <message>
-        <source>Asks for the object: a wording by name, or one&apos;s own with {expression}; \n begins a new line.</source>
-        <translation>Fragt nach dem Objekt: eine Formulierung beim Namen oder eine eigene mit {expression}; \n beginnt eine neue Zeile.</translation>
+        <source>Asks for the object: a wording by name, or one&apos;s own with {expression}, {attributes}; \n is a new line.</source>
+        <translation>Fragt nach dem Objekt: eine Formulierung beim Namen oder eine eigene mit {expression}, {attributes}; \n ist eine neue Zeile.</translation>
     </message>
     <message>
         <source>Category question</source>
@@ -934,6 +946,30 @@
     <message>
         <source>Asks for the scene without the object: a wording by name, or one&apos;s own with {category} or {expression}.</source>
         <translation>Fragt nach der Szene ohne das Objekt: eine Formulierung beim Namen oder eine eigene mit {category} oder {expression}.</translation>
+    </message>
+    <message>
+        <source>Ask for attributes</source>
+        <translation>Nach Merkmalen fragen</translation>
+    </message>
+    <message>
+        <source>First ask what tells the object from others (colour, position, motion); the object question names it.</source>
+        <translation>Zuerst fragen, was das Objekt von anderen unterscheidet (Farbe, Lage, Bewegung); die Frage nach dem Objekt nennt es.</translation>
+    </message>
+    <message>
+        <source>Attributes question</source>
+        <translation>Frage nach Merkmalen</translation>
+    </message>
+    <message>
+        <source>Asks for attributes and reasons: a wording by name, or one&apos;s own with {expression}.</source>
+        <translation>Fragt nach Merkmalen und Gründen: eine Formulierung beim Namen oder eine eigene mit {expression}.</translation>
+    </message>
+    <message>
+        <source>Soft prompts</source>
+        <translation>Soft Prompts</translation>
+    </message>
+    <message>
+        <source>A file of soft prompts that steer the attention, empty for none; in the window for the method SteerSeg.</source>
+        <translation>Eine Datei mit Soft Prompts, die die Aufmerksamkeit lenken; leer für keine; im Fenster für die Methode SteerSeg.</translation>
     </message>
     <message>
         <source>Longest answer</source>
@@ -990,6 +1026,38 @@
     <message>
         <source>A candidate whose IoU with a better one is above this is taken for the same object and dropped.</source>
         <translation>Ein Kandidat, dessen IoU mit einem besseren darüber liegt, gilt als dasselbe Objekt und entfällt.</translation>
+    </message>
+    <message>
+        <source>Scoring</source>
+        <translation>Bewertung</translation>
+    </message>
+    <message>
+        <source>Ranks tracklets by attention consistency (DecAF), or by correlation with the rollout maps (pearson).</source>
+        <translation>Ordnet Tracklets nach Aufmerksamkeitskonsistenz (DecAF) oder nach Korrelation mit den Rollout-Karten (pearson).</translation>
+    </message>
+    <message>
+        <source>Which tracklets are selected</source>
+        <translation>Welche Tracklets ausgewählt werden</translation>
+    </message>
+    <message>
+        <source>All that score above their threshold (and the best when none does), or the best one alone.</source>
+        <translation>Alle mit einer Bewertung über ihrer Schwelle (gibt es keines, das beste), oder das beste allein.</translation>
+    </message>
+    <message>
+        <source>Weight of the frames</source>
+        <translation>Gewicht der Einzelbilder</translation>
+    </message>
+    <message>
+        <source>The share of the frame maps&apos; correlation in the score of pearson; the rest is the video map&apos;s.</source>
+        <translation>Der Anteil der Korrelation mit den Einzelbildkarten an der Bewertung von pearson; der Rest ist der der Videokarte.</translation>
+    </message>
+    <message>
+        <source>Correlation threshold</source>
+        <translation>Korrelationsschwelle</translation>
+    </message>
+    <message>
+        <source>The tracklet threshold of pearson, where all above it are selected.</source>
+        <translation>Die Tracklet-Schwelle von pearson, wo alle darüber ausgewählt werden.</translation>
     </message>
     <message>
         <source>What counts as attended</source>
@@ -1085,6 +1153,25 @@
     <message>
         <source>You said: &lt;b&gt;no target&lt;/b&gt; in this clip</source>
         <translation>Ihre Angabe: &lt;b&gt;kein Ziel&lt;/b&gt; in diesem Clip</translation>
+    </message>
+</context>
+<context>
+    <name>AttributesLine</name>
+    <message>
+        <source>colour; position; motion</source>
+        <translation>Farbe; Lage; Bewegung</translation>
+    </message>
+    <message>
+        <source>What tells the object from others like it. Return proposes again with these attributes, with none where the line is empty; Propose asks the model for them anew.</source>
+        <translation>Was das Objekt von ähnlichen unterscheidet. Die Eingabetaste schlägt erneut mit diesen Merkmalen vor, bei leerer Zeile ohne; Vorschlagen fragt das Modell neu danach.</translation>
+    </message>
+    <message>
+        <source>Attributes</source>
+        <translation>Merkmale</translation>
+    </message>
+    <message>
+        <source>Propose again</source>
+        <translation>Erneut vorschlagen</translation>
     </message>
 </context>
 <context>
@@ -1190,6 +1277,64 @@
     <message>
         <source>{0} accepted</source>
         <translation>{0} angenommen</translation>
+    </message>
+</context>
+<context>
+    <name>CompareDialog</name>
+    <message>
+        <source>Compare methods</source>
+        <translation>Methoden vergleichen</translation>
+    </message>
+    <message>
+        <source>Frame</source>
+        <translation>Bild</translation>
+    </message>
+    <message>
+        <source>Masks</source>
+        <translation>Masken</translation>
+    </message>
+    <message>
+        <source>Where the model looked: all of it, or one of the maps that were fused</source>
+        <translation>Wohin das Modell sah: alles zusammen oder eine der Karten, die vereint wurden</translation>
+    </message>
+    <message>
+        <source>What is found for &quot;{0}&quot;</source>
+        <translation>Was für „{0}“ gefunden wird</translation>
+    </message>
+    <message>
+        <source>Attention</source>
+        <translation>Aufmerksamkeit</translation>
+    </message>
+    <message>
+        <source>Neither of them selected anything.</source>
+        <translation>Keine von beiden hat etwas ausgewählt.</translation>
+    </message>
+    <message>
+        <source>Both selected the same.</source>
+        <translation>Beide haben dasselbe ausgewählt.</translation>
+    </message>
+    <message>
+        <source>They differ: {0} of {1} selected candidates are not among the other&apos;s.</source>
+        <translation>Sie unterscheiden sich: {0} von {1} ausgewählten Kandidaten sind nicht unter denen der anderen.</translation>
+    </message>
+    <message>
+        <source>off</source>
+        <translation>aus</translation>
+    </message>
+    <message>
+        <source>frame {0} of {1}</source>
+        <translation>Bild {0} von {1}</translation>
+    </message>
+</context>
+<context>
+    <name>Comparing</name>
+    <message>
+        <source>Comparing, {0}</source>
+        <translation>Vergleich, {0}</translation>
+    </message>
+    <message>
+        <source>cancelled</source>
+        <translation>abgebrochen</translation>
     </message>
 </context>
 <context>
@@ -1325,6 +1470,10 @@ Verliert {2}</translation>
         <translation>Wonach gesucht wird, etwa „der Hund, der springt“</translation>
     </message>
     <message>
+        <source>Method</source>
+        <translation>Methode</translation>
+    </message>
+    <message>
         <source>Propose</source>
         <translation>Vorschlagen</translation>
     </message>
@@ -1335,6 +1484,14 @@ Verliert {2}</translation>
     <message>
         <source>Settings (Ctrl+,)</source>
         <translation>Einstellungen (Strg+,)</translation>
+    </message>
+    <message>
+        <source>asks for the object, takes away the attention to the background, and selects the candidates that stay on what is attended.</source>
+        <translation>fragt nach dem Objekt, zieht die Aufmerksamkeit auf den Hintergrund ab und wählt die Kandidaten aus, die auf dem Beachteten bleiben.</translation>
+    </message>
+    <message>
+        <source>first asks what tells the object from others like it (attributes that you can edit), steers the attention by soft prompts where some are set, and selects the candidate that correlates best with it.</source>
+        <translation>fragt zuerst, was das Objekt von ähnlichen unterscheidet (Merkmale, die Sie ändern können), lenkt die Aufmerksamkeit mit Soft Prompts, wo welche eingestellt sind, und wählt den Kandidaten aus, der am besten mit ihr korreliert.</translation>
     </message>
 </context>
 <context>
@@ -1509,8 +1666,20 @@ Verliert {2}</translation>
         <translation>Aufmerksamkeitskonsistenz</translation>
     </message>
     <message>
+        <source>correlation with the video&apos;s attention</source>
+        <translation>Korrelation mit der Aufmerksamkeit des Videos</translation>
+    </message>
+    <message>
+        <source>correlation with the frames&apos; attention</source>
+        <translation>Korrelation mit der Aufmerksamkeit der Einzelbilder</translation>
+    </message>
+    <message>
         <source>mean: {0:.2f}</source>
         <translation>Mittel: {0:.2f}</translation>
+    </message>
+    <message>
+        <source>weighted sum: {0:.2f}</source>
+        <translation>gewichtete Summe: {0:.2f}</translation>
     </message>
 </context>
 <context>
@@ -1612,6 +1781,10 @@ Verliert {2}</translation>
     <message>
         <source>Models...</source>
         <translation>Modelle...</translation>
+    </message>
+    <message>
+        <source>Open a clip and write an expression first: methods are compared on it.</source>
+        <translation>Öffnen Sie zuerst einen Clip und geben Sie einen Ausdruck ein: An ihm werden die Methoden verglichen.</translation>
     </message>
     <message>
         <source>Choose an object first.</source>
@@ -1819,6 +1992,10 @@ Verliert {2}</translation>
         <translation>Modell wird befragt, {0}</translation>
     </message>
     <message>
+        <source>asking for attributes</source>
+        <translation>Frage nach Merkmalen</translation>
+    </message>
+    <message>
         <source>choosing the category</source>
         <translation>Kategorie wird gewählt</translation>
     </message>
@@ -1937,6 +2114,45 @@ Verliert {2}</translation>
     <message>
         <source>Looking for doubtful frames...</source>
         <translation>Zweifelhafte Bilder werden gesucht...</translation>
+    </message>
+</context>
+<context>
+    <name>Side</name>
+    <message>
+        <source>Take {0}</source>
+        <translation>{0} übernehmen</translation>
+    </message>
+    <message>
+        <source>Its candidates become those of the expression; undo takes that back</source>
+        <translation>Ihre Kandidaten werden die des Ausdrucks; Rückgängig nimmt das zurück</translation>
+    </message>
+    <message>
+        <source>waiting for the models</source>
+        <translation>wartet auf die Modelle</translation>
+    </message>
+    <message>
+        <source>answers {0}</source>
+        <translation>antwortet {0}</translation>
+    </message>
+    <message>
+        <source>as it is in the project</source>
+        <translation>wie es im Projekt steht</translation>
+    </message>
+    <message>
+        <source>nothing was selected</source>
+        <translation>nichts wurde ausgewählt</translation>
+    </message>
+    <message>
+        <source>score {0:.2f}, from frame {1}</source>
+        <translation>Bewertung {0:.2f}, von Bild {1}</translation>
+    </message>
+    <message>
+        <source>&lt;b&gt;not among the other&apos;s&lt;/b&gt;</source>
+        <translation>&lt;b&gt;nicht unter denen der anderen&lt;/b&gt;</translation>
+    </message>
+    <message>
+        <source>the other has it, too</source>
+        <translation>die andere hat es auch</translation>
     </message>
 </context>
 <context>

@@ -224,7 +224,8 @@ def test_one_step_below_the_range_leaves_it_to_the_model(dialog):
 def test_a_prompt_is_chosen_by_name_or_written(dialog):
     prompt = field(dialog, "grounding.object_prompt")
     box = prompt.editor.widget
-    assert [box.itemText(i) for i in range(box.count())] == ["paper", "single-sentence", "rephrased", "short"]
+    named = ["paper", "single-sentence", "rephrased", "short", "attributes"]
+    assert [box.itemText(i) for i in range(box.count())] == named
     box.setCurrentIndex(3)
     assert dialog.preferences().values == {"grounding.object_prompt": "short"}
     box.setEditText("What is {thing}?")

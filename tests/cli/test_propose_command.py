@@ -130,6 +130,23 @@ def test_json_prints_one_event_per_line(clip_folder, tmp_path):
     assert {"Stage", "AttentionReady", "TrackletsReady", "Proposed"} <= set(names)
 
 
+def test_steerseg_reasons_first_and_selects_the_best_by_correlation(clip_folder, tmp_path):
+    done = propose(clip_folder, tmp_path / "out", "--json", "--preset", "steerseg", "--format", "davis")
+    assert done.returncode == 0, done.stderr
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert "attributes" in [line["stage"] for line in lines if line["event"] == "Stage"]
+    (ready,) = [line for line in lines if line["event"] == "AttentionReady"]
+    assert {"attributes", "reasons"} <= set(ready)
+    record = json.loads((tmp_path / "out/proposals/clip.json").read_text())["proposals"][0]
+    assert (record["attributes_given"], record["attributes"]) == (False, ready["attributes"])
+    scores = [t["scores"] for t in record["tracklets"]]
+    assert all(s["scoring"] == "pearson" and -1 <= s["total"] <= 1 for s in scores)
+    assert [t["selected"] for t in record["tracklets"]] == [True] + [False] * (len(scores) - 1)
+    assert scores[0]["total"] == pytest.approx(
+        0.3 * scores[0]["frame_correlation"] + 0.7 * scores[0]["video_correlation"]
+    )
+
+
 @pytest.fixture(scope="module")
 def long_clip(clip_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same frames many times over: whoever interrupts has time, on a busy machine, too."""

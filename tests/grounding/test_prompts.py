@@ -131,7 +131,37 @@ def test_every_wording_has_a_name_for_the_settings():
         (prompts.BackgroundPrompt, prompts.BACKGROUND_PROMPTS, BACKGROUND_PAGE),
         (prompts.ChoicePrompt, prompts.CHOICE_PROMPTS, CHOICE_PAGE),
     ):
-        assert get_args(kind) == tuple(wordings) == ("paper", *page)
+        own = ("attributes",) if kind is prompts.ObjectPrompt else ()
+        assert get_args(kind) == tuple(wordings) == ("paper", *page, *own)
+    assert get_args(prompts.AttributePrompt) == tuple(prompts.ATTRIBUTE_PROMPTS)
+
+
+def test_attributes_stand_above_the_question_that_uses_them():
+    asked = object_question(Expression("The dog", ("Brown", "on the LEFT")), "attributes")
+    lines = asked.split("\n")
+    assert lines[0] == "the dog. "
+    assert lines[1] == "Attributes of the referred object: brown, on the left. "
+    assert "main object (or objects) mentioned in the expression, using the attributes above?" in lines[2]
+    assert lines[3:] == object_question(Expression("The dog")).split("\n")[2:], "the rest is the paper's"
+
+
+@pytest.mark.parametrize("attributes", [None, ()])
+def test_without_attributes_the_question_is_the_papers(attributes):
+    assert object_question(Expression("The dog", attributes), "attributes") == object_question(Expression("The dog"))
+
+
+def test_a_wording_without_a_place_for_attributes_has_them_behind_the_expression():
+    described = Expression("Which dog?", ("brown",))
+    assert object_question(described, "{expression} What is it?") == "which dog? attributes: brown. What is it?"
+    assert object_question(described, "paper").startswith("which dog? attributes: brown. \n")
+    own = "{expression} Known: {attributes}."
+    assert object_question(described, own) == "which dog? Known: brown."
+    assert object_question(Expression("a dog"), own) == "a dog. Known: not known."
+
+
+def test_what_attributes_are_asked_with_names_the_expression():
+    for name in prompts.ATTRIBUTE_PROMPTS:
+        assert prompts.attribute_question(Expression("The dog"), name).startswith("Expression: 'the dog.'\n")
 
 
 def test_a_template_of_ones_own_is_filled_once():
@@ -144,7 +174,9 @@ def test_a_template_of_ones_own_is_filled_once():
 @pytest.mark.parametrize(
     ("setting", "given", "message"),
     [
-        ("object_prompt", "v4", '"v4" is not known: choose paper, single-sentence, rephrased, short, or write'),
+        ("object_prompt", "v4", '"v4" is not known: choose paper, single-sentence, rephrased, short, attributes, or'),
+        ("attribute_prompt", "Which colour?", "lacks {expression}"),
+        ("attribute_prompt", "verse", "choose lines, json, or write"),
         ("object_prompt", "", "choose paper"),
         ("object_prompt", "What is it?", "lacks {expression}"),
         ("object_prompt", "{expression} {category}", "has {category}"),

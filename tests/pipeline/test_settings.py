@@ -34,7 +34,7 @@ def test_values_keep_their_types():
         ("rollout", "mean", "vmax or max or plain"),
         ("frames", "0", "at least 1"),
         ("frames", "2.5", "int"),
-        ("object_prompt", "shorter", "choose paper, single-sentence, rephrased, short, or write a template"),
+        ("object_prompt", "shorter", "choose paper, single-sentence, rephrased, short, attributes, or write"),
         ("object_prompt", "none", "choose paper"),
         ("background_prompt", "What is behind {candidates}?", "has {candidates}: what is filled in is {category}"),
     ],
@@ -62,3 +62,17 @@ def test_paper_preset_has_the_published_numbers():
 def test_unknown_preset_names_the_known_ones():
     with pytest.raises(BadInput, match="paper, paper-text"):
         Settings.preset("best")
+
+
+def test_steerseg_preset_reasons_and_ranks_by_correlation():
+    chosen = PRESETS["steerseg"]
+    assert (chosen.grounding.attributes, chosen.grounding.object_prompt) == (True, "attributes")
+    assert not chosen.grounding.contrast
+    assert (chosen.tracking.scoring, chosen.tracking.choose, chosen.tracking.frame_weight) == ("pearson", "best", 0.3)
+    assert not any(PRESETS[name].grounding.attributes for name in ("paper", "paper-text"))
+    assert all(PRESETS[name].tracking.scoring == "consistency" for name in ("paper", "paper-text"))
+
+
+def test_a_weight_beyond_one_is_refused():
+    with pytest.raises(BadInput, match="frame_weight must lie between 0 and 1"):
+        Settings().changed({"frame_weight": "1.2"})

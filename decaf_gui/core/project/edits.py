@@ -234,7 +234,8 @@ def add_proposal(
             draft.drop(VerdictRow, old.id)
             draft.drop(TrackletRow, old.id)
     maps = pack_maps({"fused": grounding.maps, **grounding.parts})
-    draft.put(GroundingRow(expression, grounding.frames, grounding.category, grounding.answers, maps))
+    said = (grounding.category, grounding.answers, maps, grounding.attributes, grounding.reasons)
+    draft.put(GroundingRow(expression, grounding.frames, *said))
     source = _provenance(draft, "proposed", details)
     for tracklet in tracklets:
         if tracklet.masks.size != size:
@@ -255,12 +256,20 @@ def _tracklet(id: int, expression: int, found: Tracklet, provenance: int, masks:
         y=float(y),
         attention=float(scores.attention),
         sam=float(scores.sam),
-        consistency=None if scores.consistency is None else float(scores.consistency),
+        consistency=_number(scores.consistency),
         selected=found.selected,
         suppressed=found.suppressed,
         provenance=provenance,
         masks=masks,
+        scoring=scores.scoring,
+        video_correlation=_number(scores.video_correlation),
+        frame_correlation=_number(scores.frame_correlation),
+        correlation=_number(scores.correlation),
     )
+
+
+def _number(value: float | None) -> float | None:
+    return None if value is None else float(value)
 
 
 def likely_objects(project: Project, tracklet: int) -> list[tuple[int, float]]:

@@ -48,6 +48,6 @@ def keep_expression(store: Store, clip: int, expression: Expression) -> int:
 def keep_proposal(store: Store, clip: Clip, proposal: Proposal) -> int:
     """Stores grounding and all candidates of a proposal: the expression's id. Earlier open candidates of it go."""
     expression = keep_expression(store, keep_clip(store, clip), proposal.expression)
-    details = json.dumps(dict(proposal.provenance), sort_keys=True, default=str)
+    details = json.dumps(proposal.details, sort_keys=True, default=str)
     store.do(edits.add_proposal(store.project, expression, proposal.grounding, proposal.tracklets, details))
     return expression

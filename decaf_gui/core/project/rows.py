@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Literal, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from decaf_gui.core.entities import Box, Label, Labels, Point
+from decaf_gui.core.entities import Box, Label, Labels, Point, Scores, Scoring
 from decaf_gui.core.errors import BadInput
 from decaf_gui.core.masks import Masks, Rle
 
@@ -87,7 +87,10 @@ class ExpressionRow(Row):
 
 @dataclass(frozen=True, slots=True)
 class GroundingRow(Row):
-    """Where the model looked for an expression. `maps` holds named float32 maps, packed by `pack_maps`."""
+    """Where the model looked for an expression. `maps` holds named float32 maps, packed by `pack_maps`.
+
+    `attributes` are those that the object question was asked with, `reasons` why the model named them.
+    """
 
     KEY: ClassVar[tuple[str, ...]] = ("expression",)
     expression: int
@@ -95,6 +98,8 @@ class GroundingRow(Row):
     category: str
     answers: tuple[str, ...]
     maps: bytes
+    attributes: tuple[str, ...] = ()
+    reasons: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +118,16 @@ class TrackletRow(Row):
     suppressed: bool
     provenance: int
     masks: bytes
+    scoring: Scoring = "consistency"
+    video_correlation: float | None = None
+    frame_correlation: float | None = None
+    correlation: float | None = None
+
+    @property
+    def scores(self) -> Scores:
+        """The parts of its score."""
+        correlations = (self.video_correlation, self.frame_correlation, self.correlation)
+        return Scores(self.attention, self.sam, self.consistency, self.scoring, *correlations)
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,7 @@ from decaf_gui.core.project.rows import (
 SUFFIX = ".decaf"
 APPLICATION = 0x44434146
 """SQLite's application id of our files ("DCAF")."""
-VERSION = 2
+VERSION = 3
 REFERENCED = frozenset(target for targets in REFERENCES.values() for target in targets.values())
 """Tables whose rows others name."""
 LARGEST_VALUE = 256 << 20
@@ -297,7 +297,20 @@ def _add_prompt_base(connection: sqlite3.Connection) -> None:
     connection.execute('ALTER TABLE "prompt" ADD COLUMN "base" BLOB')
 
 
-MIGRATIONS: dict[int, Callable[[sqlite3.Connection], object]] = {1: _add_prompt_base}
+def _add_attributes(connection: sqlite3.Connection) -> None:
+    """3: groundings keep attributes and reasons, candidates how they were scored (SteerSeg)."""
+    for table, column in (
+        ("grounding", "\"attributes\" TEXT NOT NULL DEFAULT '[]'"),
+        ("grounding", "\"reasons\" TEXT NOT NULL DEFAULT ''"),
+        ("tracklet", "\"scoring\" TEXT NOT NULL DEFAULT 'consistency'"),
+        ("tracklet", '"video_correlation" REAL'),
+        ("tracklet", '"frame_correlation" REAL'),
+        ("tracklet", '"correlation" REAL'),
+    ):
+        connection.execute(f'ALTER TABLE "{table}" ADD COLUMN {column}')
+
+
+MIGRATIONS: dict[int, Callable[[sqlite3.Connection], object]] = {1: _add_prompt_base, 2: _add_attributes}
 """From a version to the next."""
 
 

@@ -89,6 +89,10 @@ class Family(ABC):
         D is a multiple of the decoder's width where layers further up take features as well (`decoder_options`).
         """
 
+    def most_tokens(self, kind: Kind, frames: int, video_tokens: int, frame_scale: int) -> int:
+        """The most visual tokens of a video of `frames` frames, or of one image: for estimates of memory."""
+        return frames * video_tokens if kind == "video" else video_tokens * frame_scale**2
+
     def mark(self, kind: Kind) -> str:
         """What the chat template writes where an input goes."""
         return str(self.processor.video_token if kind == "video" else self.processor.image_token)

@@ -40,6 +40,11 @@ class InternVl(Family):
         """One tile, whatever the clip's shape."""
         return self.tile, self.tile
 
+    def most_tokens(self, kind: Kind, frames: int, video_tokens: int, frame_scale: int) -> int:
+        """Whole tiles: one per video frame, for images as many as there may be, and the thumbnail."""
+        tiles = frames if kind == "video" else self.processor.image_processor.max_patches + 1
+        return int(tiles * self.side**2)
+
     def placeholder(self, kind: Kind) -> int:
         """Videos are runs of images."""
         return int(self.model.config.image_token_id)

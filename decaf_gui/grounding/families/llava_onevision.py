@@ -36,6 +36,14 @@ class LlavaOnevision(Family):
         """One tile, whatever the clip's shape."""
         return self.tile, self.tile
 
+    def most_tokens(self, kind: Kind, frames: int, video_tokens: int, frame_scale: int) -> int:
+        """Pooled tiles and a newline; for images the base tile, and as many tokens of tiles as may be kept."""
+        if kind == "video":
+            return self._pooled(frames).count
+        most = int(self.model.config.vision_aspect_ratio.removeprefix("anyres_max_"))
+        rows = math.ceil(FULLER * math.sqrt(most) * self.side)
+        return self.side**2 + rows * (rows + 1)
+
     def encode(self, frames: Sequence[Frame], kind: Kind, size: tuple[int, int], batch: int) -> Seeing:
         """Tiles never look at each other in the tower. Frame inputs are cut by their own shape, whatever `size`."""
         if kind == "video":

@@ -33,6 +33,11 @@ class QwenVl(Family):
             raise BadInput(f"A clip of {size[1]}x{size[0]} pixels is too narrow for this model: {error}.") from None
         return height, width
 
+    def most_tokens(self, kind: Kind, frames: int, video_tokens: int, frame_scale: int) -> int:
+        """Two frames of a video share their tokens."""
+        steps = -(-frames // int(self.model.config.vision_config.temporal_patch_size))
+        return super().most_tokens(kind, steps, video_tokens, frame_scale)
+
     def encode(self, frames: Sequence[Frame], kind: Kind, size: tuple[int, int], batch: int) -> Seeing:
         """Attention in the tower stays inside a frame (pair), so running it in parts changes nothing.
 

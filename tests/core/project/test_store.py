@@ -9,17 +9,29 @@ import socket
 import sqlite3
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import psutil
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_project import COUNT, SIZE, applied, mask, masks_of, random_edit, started
+from made_project import COUNT, SIZE, applied, grounding, mask, masks_of, random_edit, started, tracklets
 
+from decaf_gui.core.entities import Scores
 from decaf_gui.core.errors import BadInput
 from decaf_gui.core.project import edits, store
-from decaf_gui.core.project.rows import TABLES, ClipRow, MaskRow, ObjectRow, PromptRow, unpack_maps, unpack_masks
+from decaf_gui.core.project.rows import (
+    TABLES,
+    ClipRow,
+    GroundingRow,
+    MaskRow,
+    ObjectRow,
+    PromptRow,
+    TrackletRow,
+    unpack_maps,
+    unpack_masks,
+)
 from decaf_gui.core.project.store import Store
 
 
@@ -342,9 +354,60 @@ def test_an_older_file_is_backed_up_and_migrated(path, monkeypatch):
     assert (path.parent / f"work.version{store.VERSION - 1}.decaf").read_bytes() == before
 
 
+ADDED = {
+    "grounding": ("attributes", "reasons"),
+    "tracklet": ("scoring", "video_correlation", "frame_correlation", "correlation"),
+}
+
+
+def make_second_version(path):
+    """As it was: groundings had no attributes, and candidates were scored in one way."""
+    with sqlite3.connect(path) as old:
+        for table, columns in ADDED.items():
+            for column in columns:
+                old.execute(f'ALTER TABLE "{table}" DROP COLUMN "{column}"')
+        old.execute("PRAGMA user_version = 2")
+    old.close()
+
+
+def test_a_file_of_the_second_version_opens_with_what_it_had(path):
+    with Store.open(path) as made:
+        before = made.project
+    make_second_version(path)
+    with Store.open(path) as migrated:
+        assert migrated.project.same(before)
+        row = migrated.project.need(GroundingRow, 1)
+        assert (row.attributes, row.reasons) == ((), "")
+        candidate = migrated.project.need(TrackletRow, 2)
+        assert candidate.scores == Scores(0.9, 0.8, 0.7)
+        migrated.do(edits.add_proposal(migrated.project, 1, *steered()))
+        after = migrated.project
+    with Store.open(path) as again:
+        assert again.project.same(after)
+
+
+def steered():
+    """A proposal of SteerSeg."""
+    scores = Scores(0.9, 0.8, None, "pearson", 0.5, None, 0.5)
+    found = tuple(replace(tracklet, scores=scores) for tracklet in tracklets(3))
+    return replace(grounding(2), attributes=("red", "on the left"), reasons="the other is blue"), found, "{}"
+
+
+def test_attributes_and_correlations_are_kept(path):
+    with Store.open(path) as made:
+        made.do(edits.add_proposal(made.project, 1, *steered()))
+    with Store.open(path) as again:
+        row = again.project.need(GroundingRow, 1)
+        assert (row.attributes, row.reasons) == (("red", "on the left"), "the other is blue")
+        newest = max(again.project.rows(TrackletRow).values(), key=lambda candidate: candidate.id)
+        assert newest.scores == Scores(0.9, 0.8, None, "pearson", 0.5, None, 0.5)
+        assert newest.scores.total == 0.5
+
+
 def test_a_file_of_the_first_version_opens(path):
     with Store.open(path) as made:
         made.do(edits.set_prompt(made.project, 1, 3, ((1.0, 2.0, True),)))
+    make_second_version(path)
     with sqlite3.connect(path) as old:  # as it was: prompts did not keep what they correct
         old.execute('ALTER TABLE "prompt" DROP COLUMN "base"')
         old.execute("PRAGMA user_version = 1")

@@ -1,0 +1,1 @@
+"""Training of soft prompts that steer a frozen MLLM's attention (SteerSeg, spec section 8)."""

@@ -19,7 +19,7 @@ COLUMNS = ("frames", "peak MiB", "against the first", "s", "frames encoded", "ob
 LENGTHS, QUICK = (100, 1000, 5000), (30,)
 CACHE = 32 * MIB
 """Budget of frame features: what 100 frames fill, so that the first clip has full caches already."""
-EXPRESSION = "the moving shape"
+EXPRESSION = "the red heart"
 
 
 def run(options: Options) -> Iterator[Event]:

@@ -65,7 +65,7 @@ def _timeline(video: Path, out: Path) -> dict[str, float]:
     steps = iter(STEPS.items())
     step, mark = next(steps)
     start = time.perf_counter()
-    command = [*COMMAND, "propose", str(video), "the moving shape", "--out", str(out), "--device", "cpu"]
+    command = [*COMMAND, "propose", str(video), "the red heart", "--out", str(out), "--device", "cpu"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         for line in process.stderr:

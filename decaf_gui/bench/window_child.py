@@ -28,7 +28,7 @@ from decaf_gui.core.project.rows import ClipRow
 
 BEAT = 10
 """Milliseconds between two beats of the window's thread."""
-EXPRESSIONS = ("the moving shape", "the largest shape")
+EXPRESSIONS = ("the red heart", "the green star")
 SCRUBS = "DECAF_GUI_BENCH_SCRUBS"
 """How many frames are gone to."""
 

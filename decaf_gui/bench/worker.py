@@ -69,7 +69,7 @@ def clip_rows(thread: Thread, name: str, path: Path) -> list[tuple[Cell, ...]]:
     rows: list[tuple[Cell, ...]] = [(name, "idle", None, None, len(idle), _ms(median(idle)), _ms(max(idle)))]
     prompts = {i: (Prompt(0, ((*point, True),)),) for i, point in enumerate(clicks[:10])}
     work: Mapping[str, Request] = {
-        "proposal": ProposeRequest(path, "the moving shape"),
+        "proposal": ProposeRequest(path, "the red heart"),
         "tracking 10 objects": TrackRequest(path, prompts, ((0, frames - 1),)),
     }
     for what, request in work.items():

@@ -120,7 +120,7 @@ TABLES: Mapping[str, tuple[str, tuple[Variation, ...]]] = MappingProxyType(
                 ),
             ),
         ),
-        "10": ("Object-focused prompts", _prompts("object_prompt", OBJECT_PROMPTS)),
+        "10": ("Object-focused prompts", _prompts("object_prompt", (n for n in OBJECT_PROMPTS if n != "attributes"))),
         "11": ("Background-focused prompts", _prompts("background_prompt", BACKGROUND_PROMPTS)),
         "12": ("Object category choice prompts", _prompts("choice_prompt", CHOICE_PROMPTS)),
     }

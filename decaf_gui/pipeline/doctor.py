@@ -21,6 +21,7 @@ from decaf_gui.pipeline.models import CARDS, locate
 PACKAGES = (
     "av",
     "huggingface-hub",
+    "matplotlib",
     "numpy",
     "opencv-python-headless",
     "pillow",

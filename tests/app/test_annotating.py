@@ -69,7 +69,7 @@ def annotator(windows, qtbot):
 
 def test_from_the_first_page_to_labels_and_back(annotator, windows, qtbot, tmp_path):
     who, view = annotator, annotator.window.view
-    assert [row.frames for row in view.project.where(ClipRow)] == [48, 48, 48]
+    assert [row.frames for row in view.project.where(ClipRow)] == [48, 48, 60, 48]
     assert annotator.window.expressions.line.text() == "the purple heart", "the first expression is ready"
 
     who.press(Key.Key_Return, Control)  # propose, judge

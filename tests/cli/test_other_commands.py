@@ -96,11 +96,11 @@ def test_evaluation_prints_every_measure_with_counts(tmp_path):
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout.splitlines()[-1])
     measures = {row["measure"] for row in result["rows"]}
-    expected = {"answer accuracy: video", "click IoU", "IoU after a correction", "propagation J", "pipeline J&F"}
+    expected = {"object word: video", "click IoU", "propagation J: one object", "present recall", "pipeline J&F"}
     which = ("fused, contrastive", "video, object-only", "frame, object-only")
     maps = [f"{what}: {name}" for what in ("pointing", "Otsu IoU", "rank-1") for name in which]
     assert expected | set(maps) <= measures
-    assert all(row["count"] > 0 and 0 <= row["value"] <= 1 for row in result["rows"])
+    assert all(row["count"] > 0 and 0 <= row["low"] <= row["mean"] <= row["high"] <= 1 for row in result["rows"])
 
 
 @pytest.fixture
@@ -134,7 +134,7 @@ def test_a_video_that_ends_too_early_says_how_much_can_be_read_and_can_be_used(b
 def test_stages_are_shown_live_on_a_terminal(tmp_path):
     Image.fromarray(make_clip(5, "kind", 1, (120, 160)).frames[0]).save(tmp_path / "one.png")
     leader, follower = pty.openpty()
-    command = [*COMMAND, "propose", str(tmp_path / "one.png"), "the circle", "--out", str(tmp_path / "o")]
+    command = [*COMMAND, "propose", str(tmp_path / "one.png"), "the triangle", "--out", str(tmp_path / "o")]
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "100"}
     process = subprocess.Popen(command, stdout=follower, stderr=follower, close_fds=True, env=environment)
     os.close(follower)

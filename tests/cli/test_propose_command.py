@@ -31,7 +31,7 @@ def clip_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def propose(clip: Path, out: Path, *more: str, expressions: tuple[str, ...] = ("the red shape",)):
+def propose(clip: Path, out: Path, *more: str, expressions: tuple[str, ...] = ("the green shape",)):
     command = [*COMMAND, "propose", str(clip), *expressions, "--out", str(out), *more]
     return subprocess.run(command, capture_output=True, text=True, timeout=280)
 
@@ -40,7 +40,7 @@ def propose(clip: Path, out: Path, *more: str, expressions: tuple[str, ...] = ("
 def result(clip_folder, tmp_path_factory):
     out = tmp_path_factory.mktemp("result") / "out"
     formats = ["--format", "davis", "--format", "coco", "--format", "overlay"]
-    expressions = ("the red shape", "which shape moves?")
+    expressions = ("the green shape", "the orange circle")
     settings = ("--set", "tau_trk=0.1", "--set", "tau_pq=0.6", "--attention")
     done = propose(clip_folder, out, *formats, *settings, expressions=expressions)
     assert done.returncode == 0, done.stderr
@@ -67,7 +67,7 @@ def test_labels_have_every_frame_and_object(result):
 def test_the_attention_has_masks_of_its_own(result):
     """Against OpenCV: the fused map at the frame's size, as uint8 over Otsu's threshold, frame by frame."""
     out, _ = result
-    for number, text in enumerate(("the red shape", "which shape moves?")):
+    for number, text in enumerate(("the green shape", "the orange circle")):
         folder = out / "attention/clip" / str(number)
         with np.load(folder / "maps.npz") as maps:
             assert str(maps["expression"]) == text
@@ -98,7 +98,7 @@ def test_output_says_that_demo_models_know_nothing_of_real_video(result):
 
 def test_both_expressions_are_recorded_with_scores_and_provenance(result):
     record = json.loads((result[0] / "proposals/clip.json").read_text())
-    assert [p["expression"] for p in record["proposals"]] == ["the red shape", "which shape moves?"]
+    assert [p["expression"] for p in record["proposals"]] == ["the green shape", "the orange circle"]
     for proposal in record["proposals"]:
         assert proposal["provenance"]["mllm"]["id"] == "demo"
         assert proposal["counters"]["vision_inputs"] == 9
@@ -158,7 +158,7 @@ def long_clip(clip_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 
 def interrupted(clip_folder: Path, out: Path, when: str, how: signal.Signals):
-    command = [*COMMAND, "propose", str(clip_folder), "the red shape", "--out", str(out), "--json"]
+    command = [*COMMAND, "propose", str(clip_folder), "the green shape", "--out", str(out), "--json"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout is not None
     for line in process.stdout:

@@ -120,7 +120,7 @@ def test_a_session_by_keys_and_mouse(desktop, tmp_path):
     assert not objects(proposed)
 
     def accept() -> None:
-        desktop.press("Down", "Return")
+        desktop.press("Down", "Up", "Return")
 
     accept()
     accepted = desktop.until("a candidate was accepted", objects, again=accept)

@@ -111,6 +111,8 @@ def fit(window: MainWindow, shot: Shot) -> None:
 
 def tour(window: MainWindow) -> Iterator[str]:
     """Goes through the work of an annotator; stops at each state that is worth a picture."""
+    from decaf_gui.demo.scores import inner_point
+
     view = window.view
     pause(0.6)
     yield "opened"
@@ -136,9 +138,7 @@ def tour(window: MainWindow) -> Iterator[str]:
     view.pick(("object", 1))
     view.look_at(38)
     rest(window)
-    box = view.project.masks(1).box(38)
-    if box is not None:
-        view.click(box[0] + box[2] * 0.5, box[1] + box[3] * 0.4, True)
+    view.click(*inner_point(view.project.masks(1)[38]), True)
     rest(window)
     pause(1.5)
     yield "corrected"

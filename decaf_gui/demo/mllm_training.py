@@ -154,10 +154,11 @@ class Trainee:
         self.heads.to(self.device)
         self.averaged = {name: p.detach().clone() for name, p in self.model.named_parameters()}
         self.optimiser = torch.optim.AdamW(self._groups(), lr=0.0, betas=(0.9, 0.98), fused=True)
-        self.step, self.seconds, self.best = 0, 0.0, -1.0
+        self.step, self.seconds, self.best, self.continued = 0, 0.0, -1.0, False
 
     def start_from(self, weights: Mapping[str, Tensor]) -> None:
         """Takes over a model's weights; heads, optimiser and counters stay as new."""
+        self.continued = True
         self.model.load_state_dict(weights, strict=False)
         self.averaged = {name: p.detach().clone() for name, p in self.model.named_parameters()}
 
@@ -187,7 +188,7 @@ class Trainee:
             "heads": self.heads.state_dict(),
             "averaged": self.averaged,
             "optimiser": self.optimiser.state_dict(),
-            "counters": (self.step, self.seconds, self.best),
+            "counters": (self.step, self.seconds, self.best, self.continued),
         }
         beside = path.with_suffix(".part")
         torch.save(state, beside)
@@ -200,7 +201,7 @@ class Trainee:
         self.heads.load_state_dict(state["heads"])
         self.averaged = state["averaged"]
         self.optimiser.load_state_dict(state["optimiser"])
-        self.step, self.seconds, self.best = state["counters"]
+        self.step, self.seconds, self.best, self.continued = state["counters"]
 
 
 def initialise(model: Any) -> None:
@@ -348,6 +349,8 @@ def train(out: Path, plan: Plan, *, resume: bool, start: Path | None = None, dev
         trainee.load(out / "last.pt")
     elif start is not None:
         trainee.start_from(weights_of(start))
+    if trainee.continued:
+        plan = replace(plan, curriculum=CONTINUED)
     wording, pool, clock = Wording(trainee.processor), Pool(), Clock(trainee.seconds)
     parts: list[dict[str, float]] = []
     while trainee.step < plan.steps:
@@ -452,7 +455,7 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.set_num_threads(options.threads)
     if options.steps > 0:
-        plan = Plan(options.steps, seed=options.seed, curriculum=CONTINUED if options.start else CURRICULUM)
+        plan = Plan(options.steps, seed=options.seed)
         device = choose_device(options.device)
         entries = train(options.out, plan, resume=options.resume, start=options.start, device=device)
         write_log(entries, options.out / "log.jsonl")

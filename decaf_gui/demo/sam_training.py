@@ -163,7 +163,7 @@ class Recent:
 def _watch(run: Run, folder: Path) -> dict[str, float]:
     """Measures the averaged weights on the watched clips; keeps the best ones."""
     found = held_out(run.average, WATCHED)
-    found.pop("objects")  # their number is no meter
+    found.pop("objects", None)  # their number is no meter
     found["composite"] = composite(found)
     if found["composite"] > run.best:
         run.best = found["composite"]

@@ -112,20 +112,20 @@ def test_without_an_object_a_positive_click_begins_one(view, qtbot, shapes):
 
 
 def test_a_box_and_a_stroke(view, qtbot, shapes):
-    y, x = np.nonzero(shapes.masks[1, 10])
+    y, x = np.nonzero(shapes.masks[1, 20])
     view.pick(("object", 2))
-    view.look_at(10)
+    view.look_at(20)
     view.draw_box((float(x.min()), float(y.min()), float(x.max()), float(y.max())))
     rest(view, qtbot)
-    found = view.project.masks(2)[10]
-    assert (found & shapes.masks[1, 10]).sum() > 0.6 * shapes.masks[1, 10].sum()
+    found = view.project.masks(2)[20]
+    assert (found & shapes.masks[1, 20]).sum() > 0.6 * shapes.masks[1, 20].sum()
     stroke = np.zeros((240, 320), bool)
     stroke[:20, :30] = True
     view.draw(stroke, erases=False)
-    assert np.array_equal(view.project.masks(2)[10], found | stroke)
+    assert np.array_equal(view.project.masks(2)[20], found | stroke)
     view.draw(stroke, erases=True)
-    row = view.project.need(MaskRow, 2, 10)
-    assert np.array_equal(view.project.masks(2)[10], found & ~stroke)
+    row = view.project.need(MaskRow, 2, 20)
+    assert np.array_equal(view.project.masks(2)[20], found & ~stroke)
     assert view.project.need(ProvenanceRow, row.provenance).origin == "drawn"
     assert view.points() == (), "the prompt stayed although the mask was drawn"
 

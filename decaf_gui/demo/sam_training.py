@@ -30,6 +30,7 @@ from decaf_gui.demo.sam_model import at_size, export, fresh_model, prepare_masks
 from decaf_gui.demo.sam_prompts import as_logits
 from decaf_gui.demo.sam_stages import STAGES, Stage, begin_of, learning_rate, stage_at
 from decaf_gui.demo.sam_steps import Teacher, encode
+from decaf_gui.pipeline.engine import choose_device
 from decaf_gui.tracking import load_sam
 
 log = logging.getLogger("sam_training")
@@ -220,11 +221,6 @@ def load_start(path: Path) -> Any:
     return model
 
 
-def pick_device(name: str) -> str:
-    """`auto` is a GPU where there is one."""
-    return ("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name
-
-
 def main() -> None:
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -239,7 +235,7 @@ def main() -> None:
     given = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.set_num_threads(1)
-    device = pick_device(given.device)
+    device = choose_device(given.device)
     if not given.only_export:
         if given.resume:
             run = resume(given.out, STAGES, device)

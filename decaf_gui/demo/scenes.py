@@ -16,13 +16,12 @@ from statistics import fmean
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from decaf_gui.core.clip import Clip
 from decaf_gui.core.entities import Proposal
 from decaf_gui.core.events import Event, Proposed, Stage
 from decaf_gui.demo.drawing import film, scene_of
-from decaf_gui.demo.shapes import ShapesClip
+from decaf_gui.demo.shapes import ShapesClip, target_masks
 from decaf_gui.demo.world import LEVELS, Actor, Floats, ShapesExpression, ShapesObject
 from decaf_gui.demo.write import write_named
 from decaf_gui.evaluation.metrics import boundary_f, region_similarity
@@ -293,14 +292,8 @@ def along(way: Way, frames: int) -> Floats:
 
 def scored(proposal: Proposal, clip: ShapesClip, wanted: ShapesExpression) -> tuple[float, float]:
     """Mean J and mean F of a proposal over all frames, against the exact masks."""
-    pairs = [(proposal.mask(frame), truth) for frame, truth in enumerate(masks_of(clip, wanted))]
+    pairs = [(proposal.mask(frame), truth) for frame, truth in enumerate(target_masks(clip, wanted))]
     return fmean(region_similarity(*pair) for pair in pairs), fmean(boundary_f(*pair) for pair in pairs)
-
-
-def masks_of(clip: ShapesClip, wanted: ShapesExpression) -> NDArray[np.bool_]:
-    """What an expression means: bool (T, H, W)."""
-    targets = [place for place, thing in enumerate(clip.objects) if thing.id in wanted.objects]
-    return np.asarray(clip.masks[targets].any(axis=0))
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from PIL import Image
 from decaf_gui.core.clip import Clip
 from decaf_gui.core.entities import Grounding, Proposal
 from decaf_gui.core.events import Stage
-from decaf_gui.demo.shapes import ShapesClip
+from decaf_gui.demo.shapes import ShapesClip, target_masks
 from decaf_gui.demo.world import ShapesExpression
 from decaf_gui.evaluation.metrics import boundary_f, region_similarity
 from decaf_gui.grounding.fusion import Maps, attention_masks, fuse_maps, resize
@@ -44,12 +44,6 @@ def pick_expressions(shapes: ShapesClip, turn: int, count: int) -> list[ShapesEx
     kinds = sorted({expression.kind for expression in shapes.expressions})
     chosen = [kinds[(turn * count + i) % len(kinds)] for i in range(min(count, len(kinds)))]
     return [next(e for e in shapes.expressions if e.kind == kind) for kind in chosen]
-
-
-def target_masks(shapes: ShapesClip, wanted: ShapesExpression) -> Mask:
-    """Union of the targets: bool (T, H, W)."""
-    where = [i for i, thing in enumerate(shapes.objects) if thing.id in wanted.objects]
-    return np.asarray(shapes.masks[where].any(axis=0))
 
 
 def inner_point(mask: Mask) -> tuple[float, float]:

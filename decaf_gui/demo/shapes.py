@@ -43,3 +43,9 @@ def make_clip(seed: int, level: str = "kind", frames: int = 24, size: tuple[int,
     expressions = tuple(expressions_of(rng, actors, shown, size))
     fps = float(rng.choice([8, 10, 12, 15]))
     return ShapesClip(pictures, masks, tuple(a.thing for a in actors), expressions, background, fps, seed, level)
+
+
+def target_masks(clip: ShapesClip, wanted: ShapesExpression) -> NDArray[np.bool_]:
+    """What an expression means, the union of its targets: bool (T, H, W)."""
+    targets = [place for place, thing in enumerate(clip.objects) if thing.id in wanted.objects]
+    return np.asarray(clip.masks[targets].any(axis=0))

@@ -24,8 +24,8 @@ from decaf_gui.core.clip import Clip
 from decaf_gui.core.entities import Grounding
 from decaf_gui.core.errors import BadInput
 from decaf_gui.core.events import AttentionReady, Event, Proposed, Stage
-from decaf_gui.demo.scores import Mask, open_shapes, target_masks
-from decaf_gui.demo.shapes import ShapesClip, make_clip
+from decaf_gui.demo.scores import Mask, open_shapes
+from decaf_gui.demo.shapes import ShapesClip, make_clip, target_masks
 from decaf_gui.demo.world import ShapesExpression
 from decaf_gui.evaluation.metrics import boundary_f, region_similarity
 from decaf_gui.grounding.fusion import attention_masks, resize

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from decaf_gui.core.entities import Label, Labels
@@ -134,8 +133,3 @@ def _asked(found: Found, table: Mapping[str, Any]) -> Asked:
 def _names(found: Found, table: Mapping[str, Any]) -> tuple[str, ...]:
     told = tuple(str(name) for name in table.get("names", ()))
     return told if len(told) == len(found.frames) else found.frames
-
-
-def files_below(folder: Path, pattern: str) -> tuple[Path, ...]:
-    """The files of a folder that a pattern names, in order."""
-    return tuple(sorted(file for file in folder.glob(pattern) if file.is_file()))

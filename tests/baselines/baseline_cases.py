@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from decaf_gui.baselines.loc_head import Pair
-from decaf_gui.demo.scores import target_masks
-from decaf_gui.demo.shapes import make_clip
+from decaf_gui.demo.shapes import make_clip, target_masks
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "grounding"))
 

@@ -21,8 +21,8 @@ from decaf_gui.baselines.settings import LocHeadSettings, MethodSettings, Native
 from decaf_gui.baselines.stages import nearest, with_sam
 from decaf_gui.core.errors import BadInput
 from decaf_gui.core.events import AttentionReady, Stage
-from decaf_gui.demo.scores import inner_point, target_masks
-from decaf_gui.demo.shapes import make_clip
+from decaf_gui.demo.scores import inner_point
+from decaf_gui.demo.shapes import make_clip, target_masks
 from decaf_gui.evaluation.methods import Answer, Models
 from decaf_gui.evaluation.metrics import region_similarity
 from decaf_gui.pipeline.settings import Settings

@@ -29,11 +29,11 @@ from decaf_gui.demo.scenes import (
     along,
     check,
     clip_of,
-    masks_of,
     ready_of,
     write_scenes,
 )
 from decaf_gui.demo.sentences import expressions_of, vocabulary
+from decaf_gui.demo.shapes import target_masks
 from decaf_gui.demo.world import BACKGROUNDS, COLOUR_VALUES, SHAPES
 from decaf_gui.formats import davis
 from decaf_gui.pipeline.engine import Engine
@@ -314,7 +314,7 @@ class Finder:
 
     def propose(self, clip, text):
         said = next(said for said in self.clip.expressions if said.text == text)
-        truth = masks_of(self.clip, said) & (self.blind not in text)
+        truth = target_masks(self.clip, said) & (self.blind not in text)
         yield Proposed(SimpleNamespace(mask=lambda frame: truth[frame]))
 
     def free(self):

@@ -20,7 +20,6 @@ from decaf_gui.demo.scores import (
     map_values,
     open_shapes,
     pipeline_values,
-    target_masks,
 )
 from decaf_gui.demo.scores_report import (
     MEASURES,
@@ -43,7 +42,7 @@ from decaf_gui.demo.scores_tracking import (
     propagation_values,
     tracking_values,
 )
-from decaf_gui.demo.shapes import make_clip
+from decaf_gui.demo.shapes import make_clip, target_masks
 from decaf_gui.demo.shapes_benchmark import bootstrap
 from decaf_gui.pipeline.engine import Engine
 

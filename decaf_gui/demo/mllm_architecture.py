@@ -29,7 +29,7 @@ from transformers import (
 from decaf_gui.core.entities import Expression
 from decaf_gui.demo.sentences import vocabulary
 from decaf_gui.demo.world import BACKGROUNDS, COLOURS, SHAPES
-from decaf_gui.grounding.prompts import background_question, choice_question, object_question
+from decaf_gui.grounding.prompts import attribute_question, background_question, choice_question, object_question
 
 PAD, IM_START, IM_END = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
 SPECIAL_TOKENS = (
@@ -140,7 +140,7 @@ def build_mllm(seed: int, tokenizer: Qwen2Tokenizer | None = None) -> Qwen2_5_VL
 
 
 def build_tokenizer(words: Iterable[str]) -> Qwen2Tokenizer:
-    """Byte-level BPE in which every word of the three questions and every one of `words` is one token.
+    """Byte-level BPE in which every word of the questions and every one of `words` is one token.
 
     Bare words are merged first and the leading space last, so "circle", " circle" and the ",circle" of a candidate
     list all end in whole words. Other text falls into bytes.
@@ -177,7 +177,9 @@ def _qwen_tokenizer(numbers: dict[str, int], merges: list[tuple[str, str]]) -> Q
 
 def _pieces(words: Iterable[str]) -> list[str]:
     """Every run of letters, and every run of punctuation, of the questions and `words`, each once, sorted."""
-    asked = [object_question(Expression("x")), background_question("x"), choice_question(Expression("x"), ["x", "y"])]
+    plain, described = Expression("x"), Expression("x", attributes=("y",))
+    asked = [object_question(plain), background_question("x"), choice_question(plain, ["x", "y"])]
+    asked += [attribute_question(plain), object_question(described, "attributes")]
     frame = f"system\n{SYSTEM_PROMPT}\nuser\nassistant\n"
     letters = re.findall(r"[^\W\d_]+", " ".join([*asked, frame, *words]))
     marks = re.findall(rf"[{re.escape(string.punctuation)}]+", " ".join(asked))

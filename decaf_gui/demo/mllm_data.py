@@ -14,12 +14,14 @@ from torch import Tensor
 from torchvision.transforms.v2 import functional as images
 from transformers.models.qwen2_vl.image_processing_qwen2_vl import smart_resize
 
+from decaf_gui.core.attributes import joined_attributes
 from decaf_gui.core.entities import Expression
 from decaf_gui.demo.mllm_architecture import CARD, IM_END
 from decaf_gui.demo.mllm_packed import Grid, PackedQuestions
+from decaf_gui.demo.sentences import attributes_of, reason_of
 from decaf_gui.demo.shapes import ShapesClip
 from decaf_gui.demo.world import COLOURS, SHAPES, SIZE_WORDS, ShapesExpression
-from decaf_gui.grounding.prompts import background_question, choice_question, object_question
+from decaf_gui.grounding.prompts import attribute_question, background_question, choice_question, object_question
 
 Kind = Literal["video", "image"]
 Generator = np.random.Generator
@@ -42,13 +44,13 @@ OFTEN: Mapping[Kind, Mapping[str, float]] = {
 class Question:
     """One question on a clip; `objects` (None: all) and those of words are indices into the clip's objects.
 
-    `pair` is the place of its background question in the pack (object questions, otherwise -1). `moving`: it speaks of
-    motion; `blind`: so that one frame cannot tell.
+    `pair` is the place of its background question in the pack (object questions, otherwise -1). `moving`: only
+    motion tells what it means; `blind`: and only one frame is shown.
     """
 
     text: str
     answer: str
-    role: Literal["object", "background"]
+    role: Literal["object", "background", "attributes"]
     objects: frozenset[int] | None
     words: tuple[tuple[str, frozenset[int]], ...]
     pair: int = -1
@@ -190,22 +192,68 @@ def token_coverage(coverage: Tensor, kind: Kind, frame_scale: int = CARD.frame_s
     return halves.flatten(1)[:, None]
 
 
-def ask(clip: ShapesClip, count: int, random: Generator, kind: Kind, *, full: bool) -> list[Question]:
+def ask(
+    clip: ShapesClip, count: int, random: Generator, kind: Kind, *, full: bool, described: float = 0.0
+) -> list[Question]:
     """`count` questions on an input of `clip`: object questions first, then the background questions they pair with.
 
     Kinds of expressions come as `OFTEN` says. Without `full` an object question is its expression alone (first stage
-    of the curriculum).
+    of the curriculum). A share `described` of the others names attributes of the objects.
     """
-    kinds = Counter(e.kind for e in clip.expressions)
-    weights = np.array([OFTEN[kind][e.kind] / kinds[e.kind] for e in clip.expressions])
-    order = random.choice(len(weights), size=len(weights), replace=False, p=weights / weights.sum())
-    ranked = [clip.expressions[i] for i in order]
+    ranked = _ranked(clip, random, kind)
     categories = list(dict.fromkeys(e.answer for e in ranked))[:2]
     usable = [e for e in ranked if e.answer in categories]
     wanted = count - len(categories)
     chosen = [usable[i % len(usable)] for i in range(wanted)]
     asked = [object_ask(clip, e, wanted + categories.index(e.answer), full=full) for e in chosen]
+    if described:
+        asked = [_described(q, clip, e, random, described) for q, e in zip(asked, chosen, strict=True)]
     return asked + [background_ask(clip, category) for category in categories]
+
+
+def _ranked(clip: ShapesClip, random: Generator, kind: Kind) -> list[ShapesExpression]:
+    """The clip's expressions by chance, as often in front as their kinds are asked for."""
+    kinds = Counter(e.kind for e in clip.expressions)
+    weights = np.array([OFTEN[kind][e.kind] / kinds[e.kind] for e in clip.expressions])
+    order = random.choice(len(weights), size=len(weights), replace=False, p=weights / weights.sum())
+    return [clip.expressions[i] for i in order]
+
+
+def _described(
+    question: Question, clip: ShapesClip, expression: ShapesExpression, random: Generator, share: float
+) -> Question:
+    """The object question with some attributes of its objects, by chance in a `share` of the cases.
+
+    One frame can tell what moves when the attributes without the motion fit nothing else.
+    """
+    known = attributes_of([clip.objects[i] for i in sorted(question.objects or ())])
+    if not known or random.random() >= share:
+        return question
+    chosen = random.permutation(len(known))[: int(random.integers(1, len(known) + 1))]
+    attributes = tuple(known[i] for i in sorted(chosen))
+    text = object_question(Expression(expression.text, attributes), "attributes")
+    return replace(question, text=text, moving=question.moving and not _told(clip, question, attributes))
+
+
+def _told(clip: ShapesClip, question: Question, attributes: Sequence[str]) -> bool:
+    """Whether colour, size and shape among the attributes are those of the question's objects alone."""
+    seen = {word for word in attributes if word in (*COLOURS, *SIZE_WORDS, *SHAPES)}
+    fitting = frozenset(i for i, o in enumerate(clip.objects) if seen <= {o.colour, o.size, o.shape})
+    return bool(seen) and fitting == question.objects
+
+
+def attribute_asks(clip: ShapesClip, count: int, random: Generator) -> list[Question]:
+    """`count` questions for attributes and reasons (SteerSeg) on a video of `clip`."""
+    ranked = _ranked(clip, random, "video")
+    return [attribute_ask(clip, ranked[i % len(ranked)]) for i in range(count)]
+
+
+def attribute_ask(clip: ShapesClip, expression: ShapesExpression) -> Question:
+    """The question for attributes of an expression's objects, and its answer in the two lines that it asks for."""
+    objects = targets_of(clip, expression)
+    attributes = joined_attributes(attributes_of([clip.objects[i] for i in sorted(objects)]))
+    answer = f"Attributes: {attributes}\nReason: {reason_of(expression)}"
+    return Question(attribute_question(Expression(expression.text)), answer, "attributes", objects, ())
 
 
 def object_ask(clip: ShapesClip, expression: ShapesExpression, pair: int = -1, *, full: bool = True) -> Question:

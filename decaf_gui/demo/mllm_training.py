@@ -31,6 +31,7 @@ from decaf_gui.demo.mllm_data import (
     View,
     Wording,
     ask,
+    attribute_asks,
     choice_batch,
     pack,
     some_frames,
@@ -54,6 +55,8 @@ from decaf_gui.pipeline.engine import choose_device
 FIRST_SEED = 1_000_000
 TURN = 3
 """Steps after which each size has one more clip."""
+DESCRIBED, REASONED = 0.35, 0.5
+"""The share of object questions that name attributes, and of steps that ask for some, where a stage has them."""
 HELD_OUT_EVERY, HELD_OUT_SEEDS = 400, range(HELD_OUT_SEED, HELD_OUT_SEED + 32)
 LOG = logging.getLogger(__name__)
 
@@ -85,13 +88,18 @@ LARGE = Task(clips=3, videos=4)
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A part of the curriculum up to the share `until` of the run: tasks with how often they come."""
+    """A part of the curriculum up to the share `until` of the run: tasks with how often they come.
+
+    `contrast`: object and background maps are compared; `choices` of a category are asked for, too; `attributes` are
+    asked for, and named in some of the object questions (SteerSeg).
+    """
 
     name: str
     until: float
     tasks: tuple[tuple[float, Task], ...]
     contrast: bool = False
     choices: bool = False
+    attributes: bool = False
 
     def pick(self, random: Generator) -> Task:
         """One task by chance."""
@@ -104,15 +112,15 @@ CURRICULUM = (
     Stage("tower", 0.10, ((0.6, TOWER), (0.4, TOWER_MOVING))),
     Stage("bare", 0.30, ((0.7, BARE), (0.3, BARE_MOVING))),
     Stage("mixed", 0.50, ((0.5, BARE), (0.3, BARE_MOVING), (0.2, SMALL)), contrast=True, choices=True),
-    Stage("full", 0.80, ((0.2, BARE_MOVING), (0.2, SMALL), (0.6, LARGE)), contrast=True, choices=True),
-    Stage("last", 1.00, ((0.15, SMALL), (0.85, LARGE)), contrast=True, choices=True),
+    Stage("full", 0.80, ((0.2, BARE_MOVING), (0.2, SMALL), (0.6, LARGE)), True, True, True),
+    Stage("last", 1.00, ((0.15, SMALL), (0.85, LARGE)), True, True, True),
 )
 # From weights that know shapes and colours (`--start`): what the tower must still learn, then full questions.
 CONTINUED = (
     Stage("tower", 0.12, ((0.3, TOWER), (0.7, TOWER_MOVING))),
     Stage("mixed", 0.40, ((0.35, BARE), (0.35, BARE_MOVING), (0.3, LARGE)), contrast=True, choices=True),
-    Stage("full", 0.70, ((0.15, BARE), (0.25, BARE_MOVING), (0.6, LARGE)), contrast=True, choices=True),
-    Stage("last", 1.00, ((0.1, SMALL), (0.9, LARGE)), contrast=True, choices=True),
+    Stage("full", 0.70, ((0.15, BARE), (0.25, BARE_MOVING), (0.6, LARGE)), True, True, True),
+    Stage("last", 1.00, ((0.1, SMALL), (0.9, LARGE)), True, True, True),
 )
 
 
@@ -243,37 +251,54 @@ def training_view(seed: int) -> View:
 
 @dataclass(frozen=True, eq=False)
 class Work:
-    """One step: packed batches with their targets, and text-only choices (ids, answers) now and then.
+    """One step: packed batches with their targets, now and then text-only choices (ids, answers), and attributes.
 
     Unless `asked`, the questions are fillers and only the vision tower learns.
     """
 
     packs: tuple[tuple[PackedQuestions, Targets], ...]
     choices: tuple[Tensor, Tensor] | None
+    attributes: tuple[PackedQuestions, Targets] | None = None
     asked: bool = True
 
     def to(self, device: torch.device) -> Work:
         """The same on a device."""
         packs = tuple((batch.to(device), targets.to(device)) for batch, targets in self.packs)
         choices = None if self.choices is None else (self.choices[0].to(device), self.choices[1].to(device))
-        return replace(self, packs=packs, choices=choices)
+        attributes = None if self.attributes is None else (self.attributes[0].to(device), self.attributes[1].to(device))
+        return replace(self, packs=packs, choices=choices, attributes=attributes)
 
 
-def make_work(task: Task, wording: Wording, views: Sequence[View], random: Generator, *, choices: bool) -> Work:
+def make_work(
+    task: Task,
+    wording: Wording,
+    views: Sequence[View],
+    random: Generator,
+    *,
+    choices: bool,
+    attributes: bool = False,
+) -> Work:
     """One step on `views`, equal-sized clips."""
     count = max(task.questions, 3)
     shown = [[int(random.integers(len(v.frames)))] for v in views]
     frames = task.frames if random.random() < 0.85 else int(random.integers(2, task.frames))
     videos = [some_frames(v, frames) for v in views[: task.videos]]
     stills = views[: task.clips]
-    asked = [ask(v.clip, count, random, "image", full=task.full) for v in stills]
+    described = DESCRIBED if attributes and task.full else 0.0
+    asked = [ask(v.clip, count, random, "image", full=task.full, described=described) for v in stills]
     packs = [pack(stills, asked, "image", wording, shown[: task.clips], task.frame_scale)]
     if videos:
-        asked = [ask(v.clip, count, random, "video", full=task.full) for v in videos]
+        asked = [ask(v.clip, count, random, "video", full=task.full, described=described) for v in videos]
         packs.append(pack(videos, asked, "video", wording))
     clips = [v.clip for v in views]
     text = choice_batch((clips * 8)[:8], random, wording) if choices else None
-    return Work(tuple(packs), text, asked=task.questions > 0)
+    told = attributes and task.full and random.random() < REASONED
+    return Work(tuple(packs), text, _reasoning(videos[:2], wording, random) if told else None, task.questions > 0)
+
+
+def _reasoning(videos: Sequence[View], wording: Wording, random: Generator) -> tuple[PackedQuestions, Targets]:
+    """Questions for attributes on a few videos."""
+    return pack(videos, [attribute_asks(v.clip, 3, random) for v in videos], "video", wording)
 
 
 def train_step(trainee: Trainee, work: Work, rate: float, *, contrast: bool, ema: float = 0.998) -> dict[str, float]:
@@ -285,6 +310,8 @@ def train_step(trainee: Trainee, work: Work, rate: float, *, contrast: bool, ema
     parts = [learn(trainee, batch, targets) for batch, targets in work.packs]
     if work.choices is not None:
         parts.append(_backward_choices(trainee, *work.choices))
+    if work.attributes is not None:
+        parts.append(_backward_attributes(trainee, *work.attributes))
     parameters = [p for group in trainee.optimiser.param_groups for p in group["params"]]
     norm = torch.nn.utils.clip_grad_norm_(parameters, 1.0)
     trainee.optimiser.step()
@@ -323,6 +350,14 @@ def _backward_choices(trainee: Trainee, ids: Tensor, answers: Tensor) -> dict[st
     loss = answer_loss(logits.float()[:, None], answers[:, None])
     loss.backward()
     return {"choice": float(loss.detach())}
+
+
+def _backward_attributes(trainee: Trainee, batch: PackedQuestions, targets: Targets) -> dict[str, float]:
+    with torch.autocast(trainee.device.type, torch.bfloat16):
+        logits = packed_forward(trainee.model, batch).logits
+    loss = answer_loss(logits, targets.answers)
+    loss.backward()
+    return {"reasoning": float(loss.detach())}
 
 
 def _meters(logits: Tensor, maps: Tensor, targets: Targets) -> dict[str, float]:
@@ -373,7 +408,7 @@ def take_step(trainee: Trainee, plan: Plan, wording: Wording, pool: Pool) -> dic
     task = stage.pick(random)
     views = pool.draw(trainee.step, max(task.clips, task.videos), random)
     choices = stage.choices and trainee.step % 8 == 0
-    work = make_work(task, wording, views, random, choices=choices)
+    work = make_work(task, wording, views, random, choices=choices, attributes=stage.attributes)
     return train_step(trainee, work, plan.learning_rate(trainee.step), contrast=stage.contrast, ema=plan.ema)
 
 

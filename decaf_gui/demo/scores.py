@@ -7,6 +7,7 @@ These numbers say nothing about real video: models and clips come from the same 
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 
@@ -16,13 +17,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from decaf_gui.core.clip import Clip
-from decaf_gui.core.entities import Grounding, Proposal
+from decaf_gui.core.entities import Expression, Grounding, Proposal
 from decaf_gui.core.events import Stage
+from decaf_gui.demo.sentences import attributes_of
 from decaf_gui.demo.shapes import ShapesClip, target_masks
 from decaf_gui.demo.world import ShapesExpression
 from decaf_gui.evaluation.metrics import boundary_f, region_similarity
 from decaf_gui.grounding.fusion import Maps, attention_masks, fuse_maps, resize
-from decaf_gui.grounding.ground import LazyFrames, visual_inputs
+from decaf_gui.grounding.ground import LazyFrames, reason, visual_inputs
 from decaf_gui.grounding.prompts import background_question
 from decaf_gui.grounding.settings import GroundingSettings
 from decaf_gui.pipeline.engine import Engine
@@ -74,6 +76,21 @@ def background_answers(engine: Engine, clip: Clip, found: Grounding) -> Generato
         prefix = yield from mllm.prefix(shown, LazyFrames(clip, shown.frames), settings)
         answers += [answer.text for answer in (yield from mllm.ask(prefix, asked, settings))]
     return tuple(answers)
+
+
+def attributes_named(engine: Engine, clip: Clip, expression: str) -> Generator[Stage, None, tuple[str, ...]]:
+    """The attributes that the model names for an expression's objects when it is asked for them (SteerSeg)."""
+    settings = replace(engine.resolved(engine.settings).grounding, attributes=True)
+    found = yield from reason(engine.mllm, clip, Expression(expression), settings)
+    return found.attributes
+
+
+def attribute_values(named: Sequence[str], shapes: ShapesClip, wanted: ShapesExpression) -> Iterator[Value]:
+    """Whether each named attribute is one that all targets have, and whether each that they have is named."""
+    known = attributes_of([thing for thing in shapes.objects if thing.id in wanted.objects])
+    said = [attribute.lower() for attribute in named]
+    yield from (("attributes: true", float(attribute in known)) for attribute in said)
+    yield from (("attributes: named", float(attribute in said)) for attribute in known)
 
 
 def answer_values(name: str, answers: Sequence[str], truth: str) -> Iterator[Value]:

@@ -14,6 +14,8 @@ from decaf_gui.core.events import Event, Proposed, Stage
 from decaf_gui.demo.scores import (
     Value,
     answer_values,
+    attribute_values,
+    attributes_named,
     background_answers,
     open_shapes,
     pick_expressions,
@@ -49,6 +51,8 @@ MEASURES = (
     Measure("object word: frames", "multimodal LLM"),
     Measure("background word: video", "multimodal LLM", 0.95),
     Measure("background word: frames", "multimodal LLM"),
+    Measure("attributes: true", "multimodal LLM"),
+    Measure("attributes: named", "multimodal LLM"),
     Measure(f"pointing: {HEADLINE}", "multimodal LLM", 0.75),
     Measure(f"rank-1: {HEADLINE}", "multimodal LLM", 0.90),
     Measure(f"Otsu IoU: {HEADLINE}", "multimodal LLM", 0.40),
@@ -134,6 +138,8 @@ def _proposed(engine: Engine, clip: Clip, shapes: ShapesClip, wanted: ShapesExpr
             yield from proposal_values(event.proposal, shapes, wanted)
             answers = yield from background_answers(engine, clip, event.proposal.grounding)
             yield from answer_values("background word", answers, shapes.background)
+            named = yield from attributes_named(engine, clip, wanted.text)
+            yield from attribute_values(named, shapes, wanted)
 
 
 def _scores(found: Iterable[Value | Stage], clip: tuple[int, str], kind: str) -> Iterator[Score | Stage]:

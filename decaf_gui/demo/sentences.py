@@ -45,6 +45,32 @@ def expressions_of(
             yield ShapesExpression(text, tuple(ids), kind, words.pop() if len(words) == 1 else "shapes")
 
 
+def attributes_of(things: Sequence[ShapesObject]) -> tuple[str, ...]:
+    """What can be seen of all of these objects: colour, size unless it is medium, shape, motion."""
+    told = (
+        {thing.colour for thing in things},
+        {thing.size for thing in things},
+        {thing.shape for thing in things},
+        {"" if thing.returns else DIRECTION[thing.motion][0] for thing in things},
+    )
+    return tuple(word for words in told if len(words) == 1 for word in words if word not in ("", "medium"))
+
+
+def reason_of(expression: ShapesExpression) -> str:
+    """What the expression says of its objects and of no other, as a sentence."""
+    words = expression.text.rstrip("?").split()
+    match expression.kind:
+        case "motion":
+            said = words[2:] if words[0] == "which" else words[3:]
+        case "position" | "relation":
+            said = ["is", *words[2:]]
+        case "colour" | "size":
+            said = ["is", words[1]]
+        case _:
+            said = ["is", "a", *words[1:]]
+    return " ".join(["nothing", "else", *said])
+
+
 Said = tuple[str, str, list[int]]
 
 

@@ -109,7 +109,7 @@ def ground(mllm: Mllm, clip: FrameSource, expression: Expression, settings: Grou
 
 def reason(
     mllm: Mllm, clip: FrameSource, expression: Expression, settings: GroundingSettings
-) -> Generator[Event, None, Reasoning]:
+) -> Generator[Stage, None, Reasoning]:
     """Attributes of the object and reasons: a person's where they are given, else the model's where it is to be asked.
 
     The model is asked on the video, whichever inputs are rolled out, and without soft prompts, as in the paper: they

@@ -21,6 +21,7 @@ from decaf_gui.demo import mllm_training as training
 from decaf_gui.demo.mllm_packed import PackedQuestions, packed_forward
 from decaf_gui.demo.shapes import ShapesClip, make_clip
 from decaf_gui.demo.world import COLOURS, SHAPES
+from decaf_gui.grounding.attributes import parse_reasoning
 from decaf_gui.grounding.prompts import choice_question, object_question
 
 SEED = 1_000_007
@@ -297,6 +298,79 @@ def test_one_frame_is_not_asked_where_something_moves(wording: data.Wording) -> 
     word = wording.ids(" " + Expression(expression.text).query.rstrip(".?").split()[-1])
     assert len(word) == 1
     assert bool((video.maps[0, 0, 1] > 0).any())
+
+
+@pytest.fixture(scope="module")
+def clips() -> list[ShapesClip]:
+    return [make_clip(seed, frames=4, size=(84, 112)) for seed in range(SEED, SEED + 12)]
+
+
+def test_a_described_question_is_asked_of_one_frame_when_the_description_fits_nothing_else(
+    clips: list[ShapesClip],
+) -> None:
+    described = [
+        (clip, question)
+        for turn, clip in enumerate(clips)
+        for question in data.ask(clip, 8, np.random.default_rng(turn), "video", full=True, described=1.0)
+        if question.role == "object"
+    ]
+    assert len(described) > 40
+    for clip, question in described:
+        listed = question.text.split("\n")[1]
+        assert listed.startswith("Attributes of the referred object: ")
+        told = set(listed.removesuffix(". ").split(": ")[1].split(", "))
+        looks = [{o.colour, o.size, o.shape} for o in clip.objects]
+        seen = told & set().union(*looks)
+        fitting = {i for i, look in enumerate(looks) if seen and seen <= look}
+        motion = {"moves", "stands"} & set(question.text.split("\n")[0].replace(".", " ").split())
+        if motion:
+            assert question.moving == (fitting != set(question.objects or ()))
+
+
+def test_attributes_are_those_of_all_objects_and_read_back_as_grounding_reads_them(clips: list[ShapesClip]) -> None:
+    for clip in clips:
+        for expression in clip.expressions:
+            question = data.attribute_ask(clip, expression)
+            things = [thing for thing in clip.objects if thing.id in expression.objects]
+            found = parse_reasoning(question.answer)
+            for word in found.attributes:
+                where = (
+                    [f"moves {o.motion}" if o.motion != "still" else "stands still" for o in things]
+                    if " " in word
+                    else [next(x for x in (o.colour, o.size, o.shape) if x == word) for o in things]
+                )
+                assert set(where) == {word}
+            if len(things) == 1:
+                assert {things[0].colour, things[0].shape} <= set(found.attributes)
+            assert found.reasons.startswith("nothing else ")
+            assert set(found.reasons.split()[2:]) - {"is", "a"} <= set(expression.text.rstrip("?").split())
+
+
+def test_stages_without_attributes_see_what_they_saw_without_them(wording: data.Wording) -> None:
+    task = replace(training.LARGE, clips=2, videos=1, questions=3)
+    bare = replace(task, full=False)
+    random = [np.random.default_rng(4) for _ in range(2)]
+    views = training.Pool().draw(0, 2, np.random.default_rng(SEED))
+    with_them, without = (
+        training.make_work(bare, wording, views, r, choices=False, attributes=told)
+        for r, told in zip(random, (True, False), strict=True)
+    )
+    assert with_them.attributes is None
+    for (a, _), (b, _) in zip(with_them.packs, without.packs, strict=True):
+        assert torch.equal(a.suffix, b.suffix)
+
+
+def test_repeating_questions_for_attributes_teaches_their_answers(wording: data.Wording) -> None:
+    trainee = training.Trainee(0)
+    task = replace(training.SMALL, clips=1, videos=1, questions=3)
+    views = training.Pool().draw(0, 1, np.random.default_rng(SEED))
+    works = (
+        training.make_work(task, wording, views, np.random.default_rng(n), choices=False, attributes=True)
+        for n in range(20)
+    )
+    work = next(work for work in works if work.attributes is not None)
+    parts = [training.train_step(trainee, work, 1e-3, contrast=False) for _ in range(15)]
+    assert parts[-1]["reasoning"] < 0.6 * parts[0]["reasoning"]
 
 
 def test_the_outermost_objects_are_those_by_hand() -> None:

@@ -16,6 +16,7 @@ from decaf_gui.core.events import FrameTracked, Prompted, Proposed, Stage
 from decaf_gui.core.masks import Rle
 from decaf_gui.demo.scores import (
     answer_values,
+    attribute_values,
     background_answers,
     map_values,
     open_shapes,
@@ -44,6 +45,7 @@ from decaf_gui.demo.scores_tracking import (
 )
 from decaf_gui.demo.shapes import make_clip, target_masks
 from decaf_gui.demo.shapes_benchmark import bootstrap
+from decaf_gui.demo.world import COLOURS
 from decaf_gui.pipeline.engine import Engine
 
 FRAMES, SIZE = 12, (60, 80)
@@ -216,6 +218,19 @@ def test_the_first_answer_is_the_videos():
     ]
 
 
+def test_attributes_count_as_true_and_as_named():
+    shapes = make_clip(60_003, frames=2, size=(84, 112))
+    wanted = next(e for e in shapes.expressions if len(e.objects) == 1)
+    thing = next(thing for thing in shapes.objects if thing.id == wanted.objects[0])
+    other = next(colour for colour in COLOURS if colour != thing.colour)
+    values = list(attribute_values((thing.shape.upper(), other), shapes, wanted))
+    assert [value for name, value in values if name == "attributes: true"] == [1.0, 0.0]
+    named = [value for name, value in values if name == "attributes: named"]
+    assert sum(named) == 1.0
+    assert 2 <= len(named) <= 4
+    assert not [name for name, _ in attribute_values((), shapes, wanted) if name == "attributes: true"]
+
+
 def test_the_truth_as_a_map_scores_one_and_its_negative_zero():
     shapes = clip_with(3)
     wanted = next(e for e in shapes.expressions if len(e.objects) == 1)
@@ -356,7 +371,7 @@ def test_one_clip_gives_every_measure_of_its_objects(engine):
     assert len(three) == (2 if len(shapes.objects) > 2 else 0)
     scored = {e.measure for e in scored_clip(engine, shapes, 0, 2) if isinstance(e, Score)}
     assert scored == set(found), "every measure has its row"
-    sometimes = {"absent recall", "rank-1", "three objects"}
+    sometimes = {"absent recall", "rank-1", "three objects", "attributes: true"}
     wanted = {measure.name for measure in MEASURES}
     assert {name for name in wanted - set(found) if not any(word in name for word in sometimes)} == set()
 

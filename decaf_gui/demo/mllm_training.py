@@ -107,12 +107,14 @@ class Stage:
         return self.tasks[int(random.choice(len(self.tasks), p=weights / weights.sum()))][1]
 
 
-# A step of LARGE costs three of BARE, and what BARE teaches (which object is meant, what it is) carries over.
+# A step of LARGE costs three of BARE, and what BARE teaches (which object is meant, what it is) carries over. Forms are
+# what the tower learns last and from many pictures best, hence the stage "shapes".
 CURRICULUM = (
     Stage("tower", 0.10, ((0.6, TOWER), (0.4, TOWER_MOVING))),
     Stage("bare", 0.30, ((0.7, BARE), (0.3, BARE_MOVING))),
-    Stage("mixed", 0.50, ((0.5, BARE), (0.3, BARE_MOVING), (0.2, SMALL)), contrast=True, choices=True),
-    Stage("full", 0.80, ((0.2, BARE_MOVING), (0.2, SMALL), (0.6, LARGE)), True, True, True),
+    Stage("mixed", 0.40, ((0.5, BARE), (0.3, BARE_MOVING), (0.2, SMALL)), contrast=True, choices=True),
+    Stage("shapes", 0.56, ((0.6, TOWER), (0.2, BARE_MOVING), (0.2, SMALL)), contrast=True, choices=True),
+    Stage("full", 0.80, ((0.1, TOWER), (0.2, BARE_MOVING), (0.2, SMALL), (0.5, LARGE)), True, True, True),
     Stage("last", 1.00, ((0.15, SMALL), (0.85, LARGE)), True, True, True),
 )
 # From weights that know shapes and colours (`--start`): what the tower must still learn, then full questions.
@@ -284,7 +286,8 @@ def make_work(
     frames = task.frames if random.random() < 0.85 else int(random.integers(2, task.frames))
     videos = [some_frames(v, frames) for v in views[: task.videos]]
     stills = views[: task.clips]
-    described = DESCRIBED if attributes and task.full else 0.0
+    reasons = attributes and task.full and task.questions > 0
+    described = DESCRIBED if reasons else 0.0
     asked = [ask(v.clip, count, random, "image", full=task.full, described=described) for v in stills]
     packs = [pack(stills, asked, "image", wording, shown[: task.clips], task.frame_scale)]
     if videos:
@@ -292,7 +295,7 @@ def make_work(
         packs.append(pack(videos, asked, "video", wording))
     clips = [v.clip for v in views]
     text = choice_batch((clips * 8)[:8], random, wording) if choices else None
-    told = attributes and task.full and random.random() < REASONED
+    told = reasons and random.random() < REASONED
     return Work(tuple(packs), text, _reasoning(videos[:2], wording, random) if told else None, task.questions > 0)
 
 

@@ -106,6 +106,10 @@ def propose(
     preset: Preset = "paper",
     settings: Set = None,
     overwrite: Overwrite = False,
+    attributes: Annotated[
+        list[str] | None,
+        typer.Option("--attributes", metavar="TEXT", help='"red; moves left"; once for each expression, in order.'),
+    ] = None,
     attention: Annotated[
         bool, typer.Option("--attention", help="Also write the attention's own masks (Otsu, no SAM2) and its maps.")
     ] = False,
@@ -133,6 +137,7 @@ def propose(
         project=project,
         dtype=dtype,
         attention=attention,
+        attributes=tuple(attributes or ()),
     )
     run_propose(job, as_json=as_json)
 
@@ -298,7 +303,14 @@ def heads(
 def ablate(
     dataset: Annotated[str, typer.Argument(help="shapes: the clips whose masks are known.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the reports.")] = Path("decaf-shapes"),
-    tables: Annotated[str, typer.Option("--tables", help="As in the paper: 4,5b. Else all that fit the model.")] = "",
+    tables: Annotated[
+        str,
+        typer.Option("--tables", help="As in the paper: 4,5b; or steerseg. Else the paper's that fit the model."),
+    ] = "",
+    soft_prompts: Annotated[
+        Path | None,
+        typer.Option("--soft-prompts", help="For steerseg: a file, or a run's folder; else the model's own."),
+    ] = None,
     clips: Annotated[int | None, typer.Option("--clips", min=1, help="Only the first of the 64 clips.")] = None,
     mllm: Mllm = "demo",
     sam: Sam = "demo",
@@ -308,13 +320,18 @@ def ablate(
     overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
-    """Repeat the paper's tables 4 to 7 (10 to 12 with models that know other wordings) on the shapes world."""
-    from decaf_gui.shapes_commands import ShapesRun, run_ablate_shapes
+    """Repeat tables 4 to 7 (10 to 12 with models that know other wordings), or set SteerSeg beside DecAF, on shapes."""
+    from decaf_gui.shapes_commands import ShapesRun, run_ablate_shapes, run_steerseg_shapes
 
     if dataset != "shapes":
         raise BadInput(f'There are ablations of shapes, not of "{dataset}".')
     run = ShapesRun(out, clips, mllm, sam, device, preset, _assignments(settings), overwrite)
-    run_ablate_shapes(run, [name.strip() for name in tables.split(",") if name.strip()], as_json=as_json)
+    names = [name.strip() for name in tables.split(",") if name.strip()]
+    of_paper = [name for name in names if name != "steerseg"]
+    if of_paper or not names:
+        run_ablate_shapes(run, of_paper, as_json=as_json)
+    if "steerseg" in names:
+        run_steerseg_shapes(run, soft_prompts, as_json=as_json)
 
 
 @project_app.command("show")

@@ -13,7 +13,7 @@ from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 from decaf_gui.console import Reporter, tracklet_json
-from decaf_gui.core.attributes import joined_attributes
+from decaf_gui.core.attributes import joined_attributes, split_attributes
 from decaf_gui.core.clip import Clip
 from decaf_gui.core.entities import Expression, Proposal
 from decaf_gui.core.errors import BadInput
@@ -34,7 +34,10 @@ PARTIAL = ".partial"
 
 @dataclass(frozen=True, slots=True)
 class ProposeRun:
-    """One call of `decaf-gui propose`: labels go to `out`, candidates to `project`, or both."""
+    """One call of `decaf-gui propose`: labels go to `out`, candidates to `project`, or both.
+
+    `attributes`, where there are any, are one text for each expression; an empty one is as if nothing were said.
+    """
 
     clip: Path
     expressions: tuple[str, ...]
@@ -50,6 +53,7 @@ class ProposeRun:
     project: Path | None = None
     dtype: str = "auto"
     attention: bool = False
+    attributes: tuple[str, ...] = ()
 
 
 def run_propose(run: ProposeRun, *, as_json: bool) -> list[Proposal]:
@@ -63,7 +67,7 @@ def run_propose(run: ProposeRun, *, as_json: bool) -> list[Proposal]:
         raise BadInput("Nowhere to put the results: give --out FOLDER, --project FILE, or both.")
     if run.attention and run.out is None:
         raise BadInput("Attention masks are files: say where with --out FOLDER.")
-    expressions = [Expression(text) for text in run.expressions]
+    expressions = described(run.expressions, run.attributes)
     formats = [format_named(name) for name in dict.fromkeys(run.formats)]
     settings = Settings.preset(run.preset).changed(run.values or {})
     check_device_name(run.device)
@@ -91,6 +95,17 @@ def run_propose(run: ProposeRun, *, as_json: bool) -> list[Proposal]:
             drop_partial(run.out, clip)
         report_proposals(proposals, written, engine.notice, reporter)
         return proposals
+
+
+def described(texts: Sequence[str], attributes: Sequence[str]) -> list[Expression]:
+    """Expressions with a person's attributes. Raises BadInput when they are not as many as the expressions."""
+    if attributes and len(attributes) != len(texts):
+        raise BadInput(
+            f"There are {len(texts)} expressions and {len(attributes)} times --attributes: give it once for each, in "
+            'their order ("" where nothing is to be said).'
+        )
+    given = [split_attributes(text) or None for text in attributes] or [None] * len(texts)
+    return [Expression(text, said) for text, said in zip(texts, given, strict=True)]
 
 
 def check_output(run: ProposeRun, out: Path, clip: Clip, formats: Sequence[Format]) -> None:

@@ -6,7 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -118,6 +118,39 @@ def run_ablate_shapes(run: ShapesRun, tables: Sequence[str] = (), *, as_json: bo
     text = _heading("Ablations", title, engine, ledger.setup) + ablations.ablation_markdown(lines)
     whole = {"setup": ledger.setup, "clips": len(cases), "rows": ablations.plain_lines(lines)}
     _write_reports(run.out, "ablations", text, whole, reporter)
+
+
+def run_steerseg_shapes(run: ShapesRun, soft_prompts: Path | None, *, as_json: bool) -> None:
+    """SteerSeg against DecAF, and each part alone, on the held-out clips: `steerseg.md`, `.csv`, `.json`, `.jsonl`.
+
+    `soft_prompts` is a file of them, or the folder that they were learned in; None: those that come with the model.
+    Raises BadInput as `run_evaluate_shapes`, and when there are none, or those of other weights.
+    """
+    from decaf_gui.demo import ablations, steerseg_table
+    from decaf_gui.demo import shapes_benchmark as benchmark
+    from decaf_gui.pipeline.settings import method_settings
+    from decaf_gui.pipeline.steering import prompts_digest, prompts_file
+
+    cases, reporter = benchmark.chosen_cases(run.clips), Reporter(as_json=as_json)
+    engine, _ = _opened(run)
+    settings = method_settings("decaf", run.preset, run.values)
+    if soft_prompts is not None:
+        given = str(prompts_file(soft_prompts))
+        engine.soft_prompts(settings.changed({"steering": given}))  # refuses what does not fit
+        engine.mllm_card = replace(engine.mllm_card, prompts=given)
+    steerseg_table.check_prompts(engine.mllm_card)
+    standing = ablations.standing_of(engine, settings)
+    variations = steerseg_table.variations()
+    setup = {**benchmark.setup_of(engine, standing), "soft_prompts": prompts_digest("auto", engine.mllm_card)}
+    with benchmark.Ledger(_lines(run, "steerseg"), setup) as ledger:
+        _measure(engine, cases, ablations.runners_of(variations, standing), ledger, reporter)
+    lines = steerseg_table.lines_of(ledger.of(variations, cases))
+    title = f"{_clips(cases)} of the shapes world; percent, 95 % intervals over clips in brackets"
+    for masks, (columns, cells) in steerseg_table.tables(lines).items():
+        reporter.table(f"{masks}: {title}", columns, cells)
+    text = _heading("SteerSeg and DecAF", title, engine, ledger.setup) + steerseg_table.steerseg_markdown(lines)
+    whole = {"setup": ledger.setup, "clips": len(cases), "rows": steerseg_table.plain_lines(lines)}
+    _write_reports(run.out, "steerseg", text, whole, reporter)
 
 
 def _clips(cases: Sequence[Case]) -> str:

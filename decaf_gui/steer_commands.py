@@ -74,6 +74,8 @@ def run_steer_train(run: SteerRun, *, as_json: bool) -> None:
     reporter.say("Loading...")  # torch takes seconds
     job, need = _prepared(run, settings, reporter)
     last = _train(job, run, reporter)
+    if last is not None:
+        reporter.say(_kept(run.out / "prompts.safetensors"))
     curves = draw_curves(run.out)
     written = [str(run.out / name) for name in ("prompts.safetensors", "log.jsonl")] + [str(p) for p in curves]
     for path in written:
@@ -109,10 +111,10 @@ def _prepared(run: SteerRun, settings: Settings, reporter: Reporter) -> tuple[Jo
     plan = _plan(run, source)
     held = f"{run.held} clips held out" if run.held else "nothing held out"
     reporter.say(f"{plan.steps} steps of {plan.accumulate} samples from {source.name}, {held}; device {engine.device}")
-    need = _fits(engine, run, plan, reporter)
+    need, again = _fits(engine, run, plan, reporter)
     mllm = _loaded(engine, reporter)
     made = engine.provenance(("mllm",))["mllm"]
-    return Job(mllm, source, grounding, plan, made["id"], made["weights"], run.chunk * MIB), need
+    return Job(mllm, source, grounding, plan, made["id"], made["weights"], run.chunk * MIB, again), need
 
 
 def _source(run: SteerRun, frames: int) -> Source:
@@ -134,8 +136,8 @@ def _plan(run: SteerRun, source: Source) -> Plan:
     return Plan(max(1, steps) if run.steps is None else run.steps, **given)
 
 
-def _fits(engine: Engine, run: SteerRun, plan: Plan, reporter: Reporter) -> Estimate:
-    """Says how much memory is needed. Raises OutOfMemory when there is less."""
+def _fits(engine: Engine, run: SteerRun, plan: Plan, reporter: Reporter) -> tuple[Estimate, bool]:
+    """Says how much memory is needed, and whether layers are computed again. Raises OutOfMemory when there is less."""
     from decaf_gui.grounding.mllm import number_of
     from decaf_gui.pipeline.models import source_of
     from decaf_gui.steering.memory import available_bytes, estimate_of, require_memory
@@ -146,8 +148,9 @@ def _fits(engine: Engine, run: SteerRun, plan: Plan, reporter: Reporter) -> Esti
     need = estimate_of(source_of(engine.mllm_card), settings, plan, number, quantise, run.chunk * MIB)  # type: ignore[arg-type]
     shown = "; ".join(f"{name} {size}" for name, size in need.lines())
     reporter.say(f"Memory for up to {need.batch} x {need.tokens} tokens: {shown}")
-    require_memory(need, engine.device, available_bytes(engine.device))
-    return need
+    available = available_bytes(engine.device)
+    require_memory(need, engine.device, available)
+    return need, available is None or need.keeping > available // 4  # what is kept saves a fifth of the time
 
 
 def _loaded(engine: Engine, reporter: Reporter) -> Mllm:
@@ -180,6 +183,17 @@ def _train(job: Job, run: SteerRun, reporter: Reporter) -> Measured | None:
     return last[-1] if last else None
 
 
+def _kept(path: Path) -> str:
+    """Which prompts were kept, and whether they are worth it."""
+    from decaf_gui.grounding.steering import load_prompts
+
+    told = load_prompts(path).training
+    if "held_out_loss" not in told:
+        return f"The prompts are those of step {told['step']}, the last one: nothing was held out."
+    losses = f"held-out loss {told['held_out_loss']:.4f}, without prompts {told['unsteered_loss']:.4f}"
+    return f"The prompts are those of step {told['step']}, the best one: {losses}."
+
+
 def append_line(path: Path, event: Measured) -> None:
     """Adds a line to the log."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -197,7 +211,7 @@ def _stage_of(event: Measured, steps: int) -> Stage:
 
 def draw_curves(out: Path) -> list[Path]:
     """`curves.png` of the log; nothing where there is no log yet."""
-    from decaf_gui.demo.curves import draw, read_log
+    from decaf_gui.pipeline.curves import draw, read_log
 
     path = out / "curves.png"
     if not (out / "log.jsonl").exists():

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import sys
 import zipfile
+from pathlib import Path
 
 WANTED = (
     "decaf_gui/cli.py",
     "decaf_gui/resources/models/demo-mllm/model.safetensors",
-    "decaf_gui/resources/models/demo-mllm/config.json",
     "decaf_gui/resources/models/demo-sam/model.safetensors",
-    "decaf_gui/resources/models/demo-sam/config.json",
     "decaf_gui/resources/translations/decaf_gui_de.qm",
+    *(f"decaf_gui/{path.as_posix()}" for path in sorted(Path("resources/models").rglob("*")) if path.is_file()),
 )
+"""The few that there must be in any case, and all files of the models that this source tree has (soft prompts, too)."""
 
 
 def missing_files(wheel: str) -> list[str]:

@@ -19,12 +19,14 @@ from decaf_gui.core.project.rows import (
     unpack_maps,
     unpack_masks,
 )
+from decaf_gui.pipeline.models import card_of
 from decaf_gui.pipeline.settings import Method, Settings
+from decaf_gui.pipeline.steering import prompts_digest
 
 SAME = 0.7
 """Tracklets with at least this clip IoU are the same object."""
-PACE = {"frame_batch", "prefill_chunk", "vision_batch"}
-"""Settings that change how long it takes, and nothing of what is found."""
+APART = {"frame_batch", "prefill_chunk", "vision_batch", "steering"}
+"""Settings that only change how long it takes; and soft prompts, which count by what they are, wherever they lie."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +84,7 @@ def stored_run(
 ) -> Run | None:
     """What the project holds for an expression, if that is all of what a method with these settings finds.
 
-    `models` are the ids of the multimodal LLM and of SAM2 in use.
+    `models` are the ids of the multimodal LLM and of SAM2 in use. Raises BadInput for soft prompts that cannot be read.
     """
     asked = next(project.where(ExpressionRow, clip=clip, text=text), None)
     grounding = None if asked is None else project.find(GroundingRow, asked.id)
@@ -90,7 +92,7 @@ def stored_run(
     if asked is None or grounding is None or source is None:
         return None
     details = json.loads(source.details)
-    if not _made_by(details, settings, models) or (method == "decaf" and details.get("attributes")):
+    if not made_by(details, settings, models) or (method == "decaf" and details.get("attributes")):
         return None
     size = project.need(ClipRow, clip).size
     rows = project.where(TrackletRow, expression=asked.id, provenance=source.id)
@@ -112,14 +114,17 @@ def _source(project: Project, expression: int) -> ProvenanceRow | None:
     return project.need(ProvenanceRow, max(rows, key=lambda row: row.id).provenance) if rows else None
 
 
-def _made_by(details: Mapping[str, Any], settings: Settings, models: tuple[str, str]) -> bool:
+def made_by(details: Mapping[str, Any], settings: Settings, models: tuple[str, str]) -> bool:
     """Whether a proposal's provenance tells of these settings and models; what was left open fits anything."""
     made = details.get("settings", {})
     if not made or tuple(details.get(kind, {}).get("id") for kind in ("mllm", "sam")) != models:
         return False
+    steered_by = details.get("soft_prompts", {}).get("sha256", "")
+    if steered_by != prompts_digest(settings.grounding.steering, card_of("mllm", models[0])):
+        return False
     usual, wanted = Settings().as_dict(), settings.as_dict()
     return all(
-        value is None or name in PACE or made.get(room, {}).get(name, usual[room][name]) == value
+        value is None or name in APART or made.get(room, {}).get(name, usual[room][name]) == value
         for room in ("grounding", "tracking")
         for name, value in wanted[room].items()
     )

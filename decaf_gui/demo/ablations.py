@@ -232,14 +232,16 @@ def lines_of(tables: Iterable[str], records: Sequence[Record], standing: Setting
     return lines
 
 
-def differences(own: Iterable[Record], base: Iterable[Record]) -> dict[tuple[int, str], list[float]]:
-    """J&F of `own` minus `base` by clip, on the expressions that both have."""
-    standing = {(record.clip, record.text): (record.j + record.f) / 2 for record in base}
+def differences(
+    own: Iterable[Record], base: Iterable[Record], measure: str = "jf"
+) -> dict[tuple[int, str], list[float]]:
+    """A measure of `own` minus that of `base` by clip, on the expressions for which both have it."""
+    standing = {(record.clip, record.text): record.value(measure) for record in base}
     found: dict[tuple[int, str], list[float]] = {}
     for record in sorted(own, key=lambda record: (record.clip, record.text)):
-        if (record.clip, record.text) in standing:
-            gap = (record.j + record.f) / 2 - standing[record.clip, record.text]
-            found.setdefault(record.clip, []).append(gap)
+        value, usual = record.value(measure), standing.get((record.clip, record.text))
+        if value is not None and usual is not None:
+            found.setdefault(record.clip, []).append(value - usual)
     return found
 
 

@@ -361,8 +361,8 @@ def _input(
 def _texts(asked: Sequence[Sequence[Question]], kind: Kind, wording: Wording) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Padded suffix ids (b, k, s), prompt lengths (b, k), rollout rows (b, k, r), answer targets (b, k, a)."""
     made = [[wording.suffix(kind, q) for q in questions] for questions in asked]
-    longest = max(len(p) + len(a) for line in made for p, a, _ in line)
     most = max(len(a) for line in made for _, a, _ in line)
+    longest = max(len(p) for line in made for p, _, _ in line) + most
     pad = wording.tokenizer.pad_token_id
     ids = [[(p + a + [pad] * longest)[:longest] for p, a, _ in line] for line in made]
     rows = [[_row_places(len(p), places) for p, _, places in line] for line in made]

@@ -110,10 +110,10 @@ class Stage:
 # A step of LARGE costs three of BARE, and what BARE teaches (which object is meant, what it is) carries over. Forms are
 # what the tower learns last and from many pictures best, hence the stage "shapes".
 CURRICULUM = (
-    Stage("tower", 0.10, ((0.6, TOWER), (0.4, TOWER_MOVING))),
-    Stage("bare", 0.30, ((0.7, BARE), (0.3, BARE_MOVING))),
-    Stage("mixed", 0.40, ((0.5, BARE), (0.3, BARE_MOVING), (0.2, SMALL)), contrast=True, choices=True),
-    Stage("shapes", 0.56, ((0.6, TOWER), (0.2, BARE_MOVING), (0.2, SMALL)), contrast=True, choices=True),
+    Stage("tower", 0.11, ((0.6, TOWER), (0.4, TOWER_MOVING))),
+    Stage("bare", 0.33, ((0.7, BARE), (0.3, BARE_MOVING))),
+    Stage("mixed", 0.44, ((0.5, BARE), (0.3, BARE_MOVING), (0.2, SMALL)), contrast=True, choices=True),
+    Stage("shapes", 0.6159, ((0.6, TOWER), (0.2, BARE_MOVING), (0.2, SMALL)), contrast=True, choices=True),
     Stage("full", 0.80, ((0.1, TOWER), (0.2, BARE_MOVING), (0.2, SMALL), (0.5, LARGE)), True, True, True),
     Stage("last", 1.00, ((0.15, SMALL), (0.85, LARGE)), True, True, True),
 )
@@ -133,7 +133,7 @@ class Plan:
     steps: int
     rate: float = 1e-3
     warmup: int = 150
-    decay_from: float = 0.5
+    decay_from: float = 0.55
     ema: float = 0.998
     seed: int = 1
     curriculum: tuple[Stage, ...] = CURRICULUM

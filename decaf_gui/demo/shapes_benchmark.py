@@ -31,6 +31,7 @@ from decaf_gui.evaluation.metrics import boundary_f, region_similarity
 from decaf_gui.grounding.fusion import attention_masks, resize
 from decaf_gui.pipeline.engine import Engine
 from decaf_gui.pipeline.settings import Settings
+from decaf_gui.pipeline.steering import prompts_digest
 
 KIND_SEEDS, MEDIUM_SEEDS = range(20_000, 20_032), range(21_000, 21_032)
 RESAMPLES, BOOTSTRAP_SEED = 2000, 0
@@ -417,6 +418,8 @@ def plain_rows(rows: Iterable[Row]) -> list[dict[str, Any]]:
 
 
 def setup_of(engine: Engine, settings: Settings) -> dict[str, Any]:
-    """What results depend on beside clips and methods."""
+    """What results depend on beside clips and methods; soft prompts by what they are, wherever they lie."""
     made = {key: value for key, value in engine.provenance().items() if key != "notice"}
-    return {**made, "settings": {key: value for key, value in settings.as_dict().items() if key != "memory"}}
+    chosen = {key: value for key, value in settings.as_dict().items() if key != "memory"}
+    chosen["grounding"]["steering"] = prompts_digest(settings.grounding.steering, engine.mllm_card) or "none"
+    return {**made, "settings": chosen}

@@ -18,7 +18,9 @@ from decaf_gui.core.errors import BadInput
 from decaf_gui.core.events import AttentionReady, Event, Proposed
 from decaf_gui.core.masks import Masks, Rle, union_rle
 from decaf_gui.pipeline.engine import Engine
+from decaf_gui.pipeline.models import card_of
 from decaf_gui.pipeline.settings import Settings
+from decaf_gui.pipeline.steering import prompts_digest
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,9 +63,12 @@ class Models:
 
     @property
     def identity(self) -> dict[str, object]:
-        """Everything but the device."""
+        """Everything but the device; soft prompts by what they are, wherever they lie."""
         told = {"mllm": self.mllm, "sam": self.sam, "preset": self.preset, "dtype": self.dtype}
-        return {**told, "values": dict(sorted(self.values.items()))}
+        steering = Settings.preset(self.preset).changed(self.values).grounding.steering
+        digest = prompts_digest(steering, card_of("mllm", self.mllm))
+        values = {name: value for name, value in sorted(self.values.items()) if name.split(".")[-1] != "steering"}
+        return {**told, "values": values, **({"soft_prompts": digest} if digest else {})}
 
 
 @dataclass

@@ -19,6 +19,7 @@ from decaf_gui.grounding.prompts import (
 RolloutMethod = Literal["vmax", "max", "plain"]
 Modalities = Literal["fused", "video", "frames"]
 ModelInput = Literal["paper", "native"]
+Steering = Literal["none", "auto"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,11 +175,12 @@ class GroundingSettings:
             source="SteerSeg",
         ),
     )
-    steering: str = field(
-        default="",
+    steering: Steering | str = field(
+        default="none",
         metadata=about(
             "Soft prompts",
-            "A file of soft prompts that steer the attention, empty for none; in the window for the method SteerSeg.",
+            "What steers the attention: a file of soft prompts, those that come with the model (auto), or none. "
+            "In the window for the method SteerSeg.",
             source="SteerSeg",
         ),
     )
@@ -208,6 +210,8 @@ class GroundingSettings:
     )
 
     def __post_init__(self) -> None:
+        if not self.steering:  # an emptied line
+            object.__setattr__(self, "steering", "none")
         for name in ASKINGS:
             template_of(name, getattr(self, name))
         for name in ("video_kernel", "frame_kernel"):
@@ -226,9 +230,10 @@ class GroundingSettings:
 
     @classmethod
     def steerseg(cls) -> GroundingSettings:
-        """SteerSeg's reasoning step (spec section 8).
+        """SteerSeg's soft prompts, where the model comes with some, and its reasoning step (spec section 8).
 
-        There is no contrast with the background: what it would take away afterwards is to be steered away beforehand.
-        The paper sets its maps against contrasted ones in its first figure; it is not told more plainly than that.
+        There is no contrast with the background. That is inferred: what the authors published draws contrasted maps as
+        what theirs improve upon (figure 1), and their pipeline (figure 2) has no question for the background; it is
+        said nowhere in so many words.
         """
-        return cls(attributes=True, object_prompt="attributes", contrast=False)
+        return cls(attributes=True, object_prompt="attributes", contrast=False, steering="auto")

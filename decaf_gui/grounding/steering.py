@@ -2,7 +2,8 @@
 
 There are two, one for video inputs and one for frame inputs, each (n, D) for a decoder of width D. They belong to the
 weights that they were learned for. On disk they are a safetensors file with the tensors "frame" and "video" and, as
-metadata, `format`, `version`, `model`, `model_type`, `weights`, `hidden_size` and `training` (JSON).
+metadata, `format`, `version`, `model`, `model_type`, `weights`, `hidden_size`, `sha256` (`SoftPrompts.digest`) and
+`training` (JSON).
 """
 
 from __future__ import annotations
@@ -100,7 +101,7 @@ def save_prompts(prompts: SoftPrompts, path: Path) -> Path:
     """Written beside its place and renamed into it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     about = {"format": FORMAT, "version": str(VERSION), "model": prompts.model, "model_type": prompts.model_type}
-    about |= {"weights": prompts.weights, "hidden_size": str(prompts.width)}
+    about |= {"weights": prompts.weights, "hidden_size": str(prompts.width), "sha256": prompts.digest}
     about["training"] = json.dumps(dict(prompts.training), sort_keys=True)
     tensors = {name: getattr(prompts, name).detach().float().cpu().clone() for name in NAMES.values()}
     beside = path.with_name(f".{path.name}.new")
@@ -158,4 +159,6 @@ def _prompts_of(about: Mapping[str, str], tensors: Mapping[str, Tensor], path: P
         raise BadInput(f"{path}: {error}") from None
     if made.width != width:
         raise BadInput(f"{path} is damaged: its soft prompts are {made.width} wide, it says {width}.")
+    if about.get("sha256", made.digest) != made.digest:
+        raise BadInput(f"{path} is damaged: its soft prompts are not those that it says it holds (sha256).")
     return made

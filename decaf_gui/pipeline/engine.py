@@ -23,6 +23,7 @@ from decaf_gui.core.errors import BadInput, OutOfMemory
 from decaf_gui.core.events import AttentionReady, Event, FrameTracked, Prompted, Proposed, Stage, TrackletsReady
 from decaf_gui.pipeline.models import Kind, ModelCard, card_of, revision_of, source_of, weights_hash
 from decaf_gui.pipeline.settings import Settings
+from decaf_gui.pipeline.steering import chosen_prompts, prompts_notice
 
 if TYPE_CHECKING:
     from decaf_gui.grounding.mllm import Mllm
@@ -116,7 +117,8 @@ class Engine:
     @property
     def notice(self) -> str:
         """What must be said about results of these models; empty when nothing must."""
-        return _notes((self.mllm_card, self.sam_card))
+        unsteered = prompts_notice(self.settings.grounding.steering, self.mllm_card)
+        return " ".join(filter(None, (_notes((self.mllm_card, self.sam_card)), unsteered)))
 
     def propose(self, clip: Clip, expression: str | Expression, settings: Settings | None = None) -> Iterator[Event]:
         """Masks over the whole clip for what `expression` describes; the last event is `Proposed`.
@@ -396,11 +398,11 @@ class Engine:
 
         Raises BadInput when they cannot be read, or were learned for other weights than this model's.
         """
-        if not settings.grounding.steering:
+        path = chosen_prompts(settings.grounding.steering, self.mllm_card)
+        if path is None:
             return None
         from decaf_gui.grounding.steering import load_prompts
 
-        path = Path(settings.grounding.steering).expanduser()
         told = path.stat() if path.is_file() else None
         key = (str(path), told.st_mtime_ns if told else 0, told.st_size if told else 0)
         if key not in self._prompts:
@@ -416,8 +418,10 @@ class Engine:
         return {} if prompts is None else {"soft_prompts": {"model": prompts.model, "sha256": prompts.digest}}
 
     def resolved(self, settings: Settings) -> Settings:
-        """The settings with the model card's input where they leave it open."""
+        """The settings with the model card's input, and its soft prompts, where they leave that open."""
         given, card = settings.grounding, self.mllm_card.input
+        if given.steering == "auto":
+            given = replace(given, steering=str(chosen_prompts("auto", self.mllm_card) or "none"))
         chosen = {
             name: getattr(given, name) or getattr(card, name, None)
             for name in ("frames", "video_tokens", "frame_scale")

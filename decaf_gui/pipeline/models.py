@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,6 +21,7 @@ from decaf_gui.tracking.releases import HUB_FILES, SIZES_MB, VERSIONS
 
 Kind = Literal["mllm", "sam"]
 DEMO_NOTE = "The demo models were trained on synthetic shapes only: on real video their masks mean nothing."
+DEMO_PROMPTS = "models/demo-prompts/prompts.safetensors"
 MIB = 1 << 20
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 WEIGHTS = (".safetensors", ".pt", ".pth", ".bin")
@@ -41,7 +42,8 @@ class InputDefaults:
 class ModelCard:
     """One model. `source` is an id of the `hub`, or a path; `note` must be shown.
 
-    `size_bytes` is about what a download takes, 0 where that is not known before.
+    `size_bytes` is about what a download takes, 0 where that is not known before. `prompts` are soft prompts that come
+    with an MLLM, if any.
     """
 
     id: str
@@ -55,6 +57,7 @@ class ModelCard:
     note: str = ""
     revision: str | None = None
     hub: bool = False
+    prompts: str = ""
 
 
 def card_of(kind: str, id: str) -> ModelCard:
@@ -260,8 +263,9 @@ def _unlisted_card(id: str) -> ModelCard:
 def _demo_card(kind: Kind, title: str, purpose: str) -> ModelCard:
     path = resource(f"models/demo-{kind}")
     size = sum(file.stat().st_size for file in _weight_files(path))
-    defaults = _input_of(path) if kind == "mllm" else None
-    return ModelCard("demo", kind, title, str(path), size, "Apache-2.0", purpose, defaults, DEMO_NOTE)
+    defaults, prompts = (_input_of(path), resource(DEMO_PROMPTS)) if kind == "mllm" else (None, None)
+    card = ModelCard("demo", kind, title, str(path), size, "Apache-2.0", purpose, defaults, DEMO_NOTE)
+    return replace(card, prompts=str(prompts)) if prompts is not None and prompts.is_file() else card
 
 
 def _input_of(folder: Path) -> InputDefaults:

@@ -99,7 +99,7 @@ PRESETS: dict[str, Settings] = {
     "steerseg": Settings(GroundingSettings.steerseg(), TrackingSettings.steerseg()),
 }
 """`paper`: the released code, which produced the published tables. `paper-text`: the equations as printed.
-`steerseg`: SteerSeg's attributes and ranking; its soft prompts are the setting `steering`, for they go with a model.
+`steerseg`: SteerSeg's attributes, ranking, and the soft prompts that come with the model, if any (`steering`).
 """
 
 
@@ -123,7 +123,7 @@ def method_settings(method: Method, preset: str, values: Mapping[str, str]) -> S
     chosen = Settings.preset(preset if method_of(preset) == method else METHODS[method][0]).changed(values)
     if method == "steerseg":
         return chosen
-    return replace(chosen, grounding=replace(chosen.grounding, steering=""))
+    return replace(chosen, grounding=replace(chosen.grounding, steering="none"))
 
 
 def setting_names() -> Iterator[str]:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 EPS = 1e-4
 SOLID = 0.5
-"""A token belongs to the object when it covers at least this share of it."""
+"""A token belongs to the object when it is covered at least so much as this share of the most covered one."""
 
 
 def map_losses(maps: Tensor, coverage: Tensor) -> dict[str, Tensor]:
@@ -44,6 +44,6 @@ def map_meters(maps: Tensor, coverage: Tensor) -> dict[str, float]:
     "pointing": whether the highest token lies on the object; "inside": the share of the map's sum that does.
     """
     flat, wanted = maps.flatten(1), coverage.to(maps).flatten(1)
-    best = wanted.gather(1, flat.argmax(dim=1, keepdim=True))
+    best = wanted.gather(1, flat.argmax(dim=1, keepdim=True)).squeeze(1)
     inside = (flat * wanted).sum(dim=1) / flat.sum(dim=1).clamp_min(torch.finfo(maps.dtype).tiny)
-    return {"pointing": float((best >= SOLID).float().mean()), "inside": float(inside.mean())}
+    return {"pointing": float((best >= SOLID * wanted.amax(dim=1)).float().mean()), "inside": float(inside.mean())}

@@ -54,6 +54,7 @@ class Estimate:
     vision: int
     tokens: int
     batch: int
+    layers: int
 
     @property
     def decoder(self) -> int:
@@ -64,6 +65,11 @@ class Estimate:
     def total(self) -> int:
         """All of it, in bytes: the vision tower and the decoder take turns."""
         return self.weights + self.prompts + max(self.vision, self.decoder)
+
+    @property
+    def keeping(self) -> int:
+        """The same where no layer is computed again: each keeps what it computed, half of `layer` without gradients."""
+        return self.weights + self.prompts + max(self.vision, self.decoder + self.layers * self.layer // 2)
 
     def lines(self) -> list[tuple[str, str]]:
         """What takes how much, for people."""
@@ -115,7 +121,8 @@ def estimate(
         tokens = family.most_tokens(kind, *given) + TEXT_TOKENS + plan.prompts
         kept, layer, rollout = (batch * tokens * each for each in _token_bytes(text, settings, number))
         parts = (kept, layer, rollout + CHUNK_COPIES * chunk_bytes, vision)
-        found.append(Estimate(weights, prompts, *parts, tokens=tokens, batch=batch))
+        counts = {"tokens": tokens, "batch": batch, "layers": int(text.num_hidden_layers)}
+        found.append(Estimate(weights, prompts, *parts, **counts))
     return max(found, key=lambda one: one.total)
 
 

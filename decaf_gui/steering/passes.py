@@ -1,7 +1,7 @@
 """A pass through the frozen MLLM with gradients for the soft prompt: the rollout maps of one input and question.
 
-Decoder layers keep only their inputs and compute the rest again for the backward pass. The last layer is not finished:
-the rollout asks for its queries and keys alone.
+Decoder layers keep only their inputs and compute the rest again for the backward pass, unless there is room for all of
+it. The last layer is not finished: the rollout asks for its queries and keys alone.
 """
 
 from __future__ import annotations
@@ -25,11 +25,15 @@ from decaf_gui.steering.rolling import rolled_row
 
 @dataclass(frozen=True, slots=True)
 class Rolling:
-    """How maps are rolled out: from which layer on, by which method, how many bytes of attention at a time."""
+    """How maps are rolled out: from which layer on, by which method, how many bytes of attention at a time.
+
+    `again`: decoder layers are computed again for the backward pass, instead of keeping what they computed.
+    """
 
     first: int
     method: RolloutMethod
     chunk_bytes: int
+    again: bool = True
 
 
 def steered_maps(
@@ -44,7 +48,7 @@ def steered_maps(
     with torch.autocast(device, torch.bfloat16, enabled=device == "cuda"):
         sequence = mllm.embed(features, layout, question, soft)
         recorder = GradientRecorder(range(how.first, mllm.layers), stop_at=mllm.layers - 1)
-        run_decoder(mllm, sequence, recorder)
+        run_decoder(mllm, sequence, recorder, again=how.again)
     with torch.autocast(device, enabled=False):
         rows = [_row(recorder, sequence, index, how) for index in range(len(features))]
     grid = sequence.grid
@@ -52,10 +56,11 @@ def steered_maps(
     return cells.reshape(-1, grid.frames, grid.height, grid.width)
 
 
-def run_decoder(mllm: Mllm, sequence: Embedded, recorder: GradientRecorder) -> None:
+def run_decoder(mllm: Mllm, sequence: Embedded, recorder: GradientRecorder, *, again: bool = True) -> None:
     """One pass up to the last layer's attention; its queries and keys, and those before, stay with `recorder`."""
     options = sequence.options(mllm.family, slice(0, len(sequence)))
-    with recording(recorder), suppress(Enough), checkpointed(list(mllm.decoder.layers)[:-1]):
+    layers = list(mllm.decoder.layers)[:-1] if again else []
+    with recording(recorder), suppress(Enough), checkpointed(layers):
         mllm.decoder(inputs_embeds=sequence.embeds, position_ids=sequence.positions, use_cache=False, **options)
 
 

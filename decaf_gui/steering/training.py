@@ -9,7 +9,8 @@ Ref-YouTube-VOS, one epoch. Where it is silent the choice is ours:
 - a sample is one expression on one clip: the video input of all sampled frames, and some of these frames as images,
   drawn among those that show the object (a map over its own maximum always points somewhere);
 - AdamW without decay, a short linear warm-up, a cosine down to zero; the gradient of each prompt clipped to norm 1;
-- a step is the mean over several samples, one after another.
+- a step is the mean over several samples, one after another;
+- the prompts that are kept are those of the step at which the loss on held-out samples was lowest.
 
 What a step sees depends on seed and step alone, and a checkpoint holds all that changes: a run that was broken off goes
 on as it would have.
@@ -47,6 +48,8 @@ from decaf_gui.steering.seeing import Seeing, Seen
 LOG = logging.getLogger(__name__)
 KINDS: tuple[Kind, ...] = ("video", "image")
 CHECKPOINT, PROMPTS, LOG_FILE = "checkpoint.pt", "prompts.safetensors", "log.jsonl"
+STATE = frozenset({"about", "embeddings", "optimiser", "step", "seconds", "unsteered", "best"})
+"""What a checkpoint holds."""
 VISIBLE = 0.05
 """An input whose best covered token is covered by less than this share shows no object."""
 IDLE_STEPS = 20
@@ -90,7 +93,8 @@ class Plan:
 class Job:
     """What is trained on what. `settings` are grounding's, with the model's own input sizes filled in.
 
-    `model` and `weights` name the model (`weights_hash`); `chunk_bytes` bounds the rollout's attention in memory.
+    `model` and `weights` name the model (`weights_hash`); `chunk_bytes` bounds the rollout's attention in memory, and
+    `again` says whether layers are computed again for the backward pass (`Rolling`).
     """
 
     mllm: Mllm
@@ -100,6 +104,7 @@ class Job:
     model: str
     weights: str
     chunk_bytes: int
+    again: bool = True
 
     @property
     def first_layer(self) -> int:
@@ -130,9 +135,15 @@ class Measured(Event):
         meters = {"values": dict(self.values)} if self.values else {"held_out": dict(self.held_out)}
         return {"step": self.step, "minutes": round(self.minutes, 3), "stage": self.stage, **meters}
 
+    @property
+    def loss(self) -> float | None:
+        """The loss on held-out samples, of both kinds of input together; None where there are none."""
+        losses = [value for name, value in self.held_out.items() if name.endswith(("_bce", "_dice"))]
+        return sum(losses) if losses else None
+
 
 class Trainee:
-    """The two soft prompts and their optimiser."""
+    """The two soft prompts and their optimiser; what was best so far, and how it is without prompts."""
 
     def __init__(self, job: Job) -> None:
         self.job = job
@@ -146,6 +157,16 @@ class Trainee:
             self.embeddings[kind] = torch.nn.Parameter(rows.clone())
         self.optimiser = torch.optim.AdamW(self.embeddings.values(), lr=0.0, weight_decay=0.0)
         self.step, self.seconds = 0, 0.0
+        self.unsteered: float | None = None
+        self.best: dict[str, Any] | None = None
+
+    def judge(self, loss: float | None) -> None:
+        """Keeps the prompts as they are when their held-out loss is the lowest so far."""
+        if loss is not None and (self.best is None or loss < self.best["loss"]):
+            self.best = {"loss": loss, "step": self.step, "embeddings": self._copied()}
+
+    def _copied(self) -> dict[Kind, Tensor]:
+        return {kind: tensor.detach().cpu().clone() for kind, tensor in self.embeddings.items()}
 
     def update(self) -> None:
         """One step along the gradients; they are forgotten."""
@@ -159,10 +180,9 @@ class Trainee:
 
     def state(self) -> dict[str, Any]:
         """A copy of everything that changes, and of what the run is."""
-        embeddings = {kind: tensor.detach().cpu().clone() for kind, tensor in self.embeddings.items()}
-        counters = {"step": self.step, "seconds": self.seconds}
+        found = {"step": self.step, "seconds": self.seconds, "unsteered": self.unsteered, "best": self.best}
         optimiser = copy.deepcopy(self.optimiser.state_dict())
-        return {"about": self.job.about, "embeddings": embeddings, "optimiser": optimiser, **counters}
+        return {"about": self.job.about, "embeddings": self._copied(), "optimiser": optimiser, **found}
 
     def load(self, state: Mapping[str, Any]) -> None:
         """Takes a state over. Raises BadInput when it is one of another run."""
@@ -174,6 +194,7 @@ class Trainee:
                     tensor.copy_(state["embeddings"][kind])
             self.optimiser.load_state_dict(state["optimiser"])
             self.step, self.seconds = int(state["step"]), float(state["seconds"])
+            self.unsteered, self.best = state["unsteered"], state["best"]
         except (KeyError, ValueError, TypeError, RuntimeError) as error:
             raise BadInput("The checkpoint is damaged: remove it to begin anew.") from error
 
@@ -198,16 +219,19 @@ def train(job: Job, out: Path, *, resume: bool = False) -> Generator[Stage | Mea
     job.mllm.model.requires_grad_(False)
     seeing, clock = Seeing(job.mllm, job.settings), Clock()
     if trainee.step == 0:
-        yield _held_out(trainee, seeing, "without prompts", steered=False)
+        unsteered = _held_out(trainee, seeing, "without prompts", steered=False)
+        trainee.unsteered = unsteered.loss
+        yield unsteered
     kept, parts = trainee.state(), list[Mapping[str, float]]()
     try:
         while trainee.step < job.plan.steps:
             parts.append(take_step(trainee, seeing))
             _check_use(parts)
             trainee.seconds += clock.lap()
+            note, lines = _note(parts[-1]), list(_measured(trainee, seeing, clock, parts))
             kept = trainee.state()
-            yield Stage("steering", trainee.step, job.plan.steps, _note(parts[-1]))
-            yield from _measured(trainee, seeing, clock, parts)
+            yield Stage("steering", trainee.step, job.plan.steps, note)
+            yield from lines
             if clock.due("save", SAVE_SECONDS):
                 save(job, kept, out)
     finally:
@@ -231,7 +255,7 @@ def read_checkpoint(file: Path, device: torch.device) -> dict[str, Any]:
         state = torch.load(file, weights_only=True, map_location=device)
     except (OSError, RuntimeError, UnpicklingError, EOFError, ValueError, KeyError) as error:
         raise BadInput(f"{file} cannot be read as a checkpoint: remove it to begin anew.") from error
-    if not isinstance(state, dict) or not {"about", "embeddings", "optimiser", "step", "seconds"} <= state.keys():
+    if not isinstance(state, dict) or not state.keys() >= STATE:
         raise BadInput(f"{file} is no checkpoint of a training of soft prompts: remove it to begin anew.")
     return state
 
@@ -246,10 +270,13 @@ def save(job: Job, state: Mapping[str, Any], out: Path) -> None:
 
 
 def prompts_of(job: Job, state: Mapping[str, Any]) -> SoftPrompts:
-    """The prompts of a state, with the record of their training."""
-    tensors = {NAMES[kind]: state["embeddings"][kind] for kind in KINDS}
+    """The best prompts of a state (the last ones where nothing is held out), with the record of their training."""
+    best = state["best"]
+    chosen = best or state
+    tensors = {NAMES[kind]: chosen["embeddings"][kind] for kind in KINDS}
     record = {name: value for name, value in job.about.items() if name not in ("model", "weights")}
-    training = {**record, "step": state["step"], "minutes": round(state["seconds"] / 60, 2)}
+    losses = {"held_out_loss": best["loss"], "unsteered_loss": state["unsteered"]} if best else {}
+    training = {**record, "step": chosen["step"], "minutes": round(state["seconds"] / 60, 2), **losses}
     model_type = str(job.mllm.model.config.model_type)
     return SoftPrompts(**tensors, model=job.model, model_type=model_type, weights=job.weights, training=training)
 
@@ -303,7 +330,7 @@ def inputs_of(seeing: Seeing, sample: Sample, frames: int, random: np.random.Gen
 
 
 def _maps(job: Job, shown: Shown, soft: Tensor | None) -> Tensor:
-    how = Rolling(job.first_layer, job.settings.rollout, job.chunk_bytes)
+    how = Rolling(job.first_layer, job.settings.rollout, job.chunk_bytes, job.again)
     return steered_maps(job.mllm, *shown.seen, shown.question, soft, how)
 
 
@@ -343,9 +370,7 @@ def _note(values: Mapping[str, float]) -> str:
     return "loss: " + ", ".join(shown) if shown else "no usable sample"
 
 
-def _measured(
-    trainee: Trainee, seeing: Seeing, clock: Clock, parts: list[Mapping[str, float]]
-) -> Iterator[Stage | Measured]:
+def _measured(trainee: Trainee, seeing: Seeing, clock: Clock, parts: list[Mapping[str, float]]) -> Iterator[Measured]:
     """Lines of the log that are due; means over the steps since the last one empty `parts`."""
     plan = trainee.job.plan
     last = trainee.step == plan.steps
@@ -353,7 +378,9 @@ def _measured(
         yield Measured(trainee.step, trainee.seconds / 60, "steering", values=mean_of(parts))
         parts.clear()
     if last or trainee.step % plan.held_out_every == 0:
-        yield _held_out(trainee, seeing, "steering")
+        found = _held_out(trainee, seeing, "steering")
+        trainee.judge(found.loss)
+        yield found
         clock.lap()  # scoring is no training
 
 

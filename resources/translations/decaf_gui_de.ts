@@ -968,8 +968,8 @@
         <translation>Soft Prompts</translation>
     </message>
     <message>
-        <source>A file of soft prompts that steer the attention, empty for none; in the window for the method SteerSeg.</source>
-        <translation>Eine Datei mit Soft Prompts, die die Aufmerksamkeit lenken; leer für keine; im Fenster für die Methode SteerSeg.</translation>
+        <source>What steers the attention: a file of soft prompts, those that come with the model (auto), or none. In the window for the method SteerSeg.</source>
+        <translation>Was die Aufmerksamkeit lenkt: eine Datei mit Soft Prompts, die des Modells (auto) oder nichts (none). Im Fenster für die Methode SteerSeg.</translation>
     </message>
     <message>
         <source>Longest answer</source>

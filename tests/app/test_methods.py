@@ -7,12 +7,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from PySide6.QtCore import Qt
 
 from decaf_gui.app.candidates import Line
 from decaf_gui.app.compare_dialog import CompareDialog
 from decaf_gui.app.comparing import Comparing
-from decaf_gui.app.comparison import Run, differing, matched_colours, stored_run
+from decaf_gui.app.comparison import Run, differing, made_by, matched_colours, stored_run
 from decaf_gui.app.desk import Desk
 from decaf_gui.app.preferences import Preferences
 from decaf_gui.app.recent import Recent, load_recent, save_recent
@@ -23,6 +24,7 @@ from decaf_gui.core.entities import Grounding, Scores, Tracklet
 from decaf_gui.core.masks import Masks
 from decaf_gui.core.project.rows import ExpressionRow, GroundingRow, ProvenanceRow, TrackletRow
 from decaf_gui.core.project.store import Store
+from decaf_gui.grounding.steering import SoftPrompts, save_prompts
 from decaf_gui.pipeline.settings import PRESETS, Settings, method_of, method_settings
 
 LONG = 120_000
@@ -91,7 +93,7 @@ def test_methods_have_their_presets_and_soft_prompts_are_steersegs():
             own = preset if method_of(preset) == method else {"decaf": "paper", "steerseg": "steerseg"}[method]
             wanted = Settings.preset(own).changed(values)
             if method == "decaf":
-                wanted = replace(wanted, grounding=replace(wanted.grounding, steering=""))
+                wanted = replace(wanted, grounding=replace(wanted.grounding, steering="none"))
             assert chosen == wanted
 
 
@@ -231,6 +233,23 @@ def test_what_differs_overlaps_none_of_the_others_by_more():
     assert differing(one, run("steerseg")) == {1, 2}
 
 
+@pytest.mark.parametrize(("steered_by", "known"), [("the same", True), ("others", False), ("", False)])
+def test_stored_runs_are_known_by_what_steered_them_wherever_it_lies(tmp_path, steered_by, known):
+    prompts = {
+        name: SoftPrompts(torch.full((4, 192), value), torch.ones(4, 192), "demo", "qwen2_5_vl")
+        for name, value in {"the same": 1.0, "others": 2.0}.items()
+    }
+    elsewhere = save_prompts(prompts["the same"], tmp_path / "elsewhere.safetensors")
+    wanted = Settings.preset("steerseg").changed({"steering": str(elsewhere)})
+    made = Settings.preset("steerseg").changed({"steering": "where/it/was.safetensors"}).as_dict()
+    details = {"mllm": {"id": "demo"}, "sam": {"id": "demo"}, "settings": made}
+    if steered_by:
+        details["soft_prompts"] = {"model": "demo", "sha256": prompts[steered_by].digest}
+    assert made_by(details, wanted, ("demo", "demo")) is known
+    unsteered = Settings.preset("steerseg").changed({"steering": "none"})
+    assert made_by(details, unsteered, ("demo", "demo")) is (not steered_by)
+
+
 # --- comparing, in the window -------------------------------------------------------------------------------------
 
 
@@ -270,7 +289,7 @@ def test_both_are_run_shown_and_one_is_taken(window, qtbot):
     assert not rows(window)
 
 
-def test_what_the_project_holds_is_not_run_again(window, qtbot, engine):
+def test_what_the_project_holds_is_not_run_again(window, qtbot, engine, tmp_path):
     propose(window, qtbot, "decaf")
     dialog = compared(window, qtbot)
     assert dialog.comparing.runs["decaf"].stored
@@ -289,6 +308,11 @@ def test_what_the_project_holds_is_not_run_again(window, qtbot, engine):
     other = Settings.preset("steerseg").changed({"frame_weight": "0.5"})
     assert stored_run(project, clip, TEXT, "steerseg", Settings.preset("steerseg"), models) is not None
     assert stored_run(project, clip, TEXT, "steerseg", other, models) is None
+    prompts = SoftPrompts(*torch.ones(2, 4, 192), "demo", "qwen2_5_vl")
+    steered = Settings.preset("steerseg").changed(
+        {"steering": str(save_prompts(prompts, tmp_path / "one.safetensors"))}
+    )
+    assert stored_run(project, clip, TEXT, "steerseg", steered, models) is None
     assert stored_run(project, clip, TEXT, "steerseg", Settings.preset("steerseg"), ("demo", "large")) is None
     assert stored_run(project, clip, "something else", "steerseg", Settings.preset("steerseg"), models) is None
     again.reject()

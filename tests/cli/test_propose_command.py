@@ -16,6 +16,8 @@ import pytest
 from PIL import Image
 from pycocotools.coco import COCO
 
+from decaf_gui.commands import described
+from decaf_gui.core.errors import BadInput
 from decaf_gui.demo.shapes import make_clip
 
 LENGTH = 12
@@ -191,3 +193,19 @@ def test_killed_run_leaves_no_finished_names_and_can_be_repeated(clip_folder, lo
     assert not (out / "davis/Annotations").exists()
     assert propose(clip_folder, out).returncode == 0
     assert len(list((out / "davis/Annotations/480p/clip").iterdir())) == LENGTH
+
+
+def test_attributes_belong_to_expressions_in_their_order():
+    found = described(("the dog", "the cat", "it"), ("red; moves left", "", "Small"))
+    assert [expression.attributes for expression in found] == [("red", "moves left"), None, ("Small",)]
+    assert [expression.attributes for expression in described(("the dog", "the cat"), ())] == [None, None]
+    with pytest.raises(BadInput, match="2 expressions and 1 times --attributes"):
+        described(("the dog", "the cat"), ("red",))
+
+
+def test_a_persons_attributes_reach_the_question_and_the_record(clip_folder, tmp_path):
+    done = propose(clip_folder, tmp_path / "out", "--attributes", "green; moves left")
+    assert done.returncode == 0, done.stderr
+    assert "attributes: green; moves left" in done.stderr + done.stdout
+    (found,) = json.loads((tmp_path / "out/proposals/clip.json").read_text())["proposals"]
+    assert found["attributes"] == ["green", "moves left"]

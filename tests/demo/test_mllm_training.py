@@ -346,6 +346,16 @@ def test_attributes_are_those_of_all_objects_and_read_back_as_grounding_reads_th
             assert set(found.reasons.split()[2:]) - {"is", "a"} <= set(expression.text.rstrip("?").split())
 
 
+def test_every_row_of_every_answer_lies_in_the_questions(clips: list[ShapesClip], wording: data.Wording) -> None:
+    for turn, clip in enumerate(clips):
+        asked = data.attribute_asks(clip, 6, np.random.default_rng(turn))
+        batch, targets = data.pack([data.view(clip)], [asked], "video", wording)
+        assert int(batch.lengths.max()) - 1 + batch.answers <= batch.suffix.shape[2]
+        for k, question in enumerate(asked):
+            told = targets.answers[0, k][targets.answers[0, k] != data.NO_ANSWER]
+            assert wording.tokenizer.decode(told, skip_special_tokens=True) == question.answer
+
+
 def test_stages_without_attributes_see_what_they_saw_without_them(wording: data.Wording) -> None:
     task = replace(training.LARGE, clips=2, videos=1, questions=3)
     bare = replace(task, full=False)

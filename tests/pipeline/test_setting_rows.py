@@ -16,7 +16,7 @@ def test_every_setting_has_a_row_with_words():
         assert row.about.title
         assert row.about.help.endswith(".")
         assert "\n" not in row.about.help
-        assert bool(row.choices) == (row.kind in ("choice", "text") and row.name != "grounding.steering")
+        assert bool(row.choices) == (row.kind in ("choice", "text"))
         assert bool(row.about.unset) == row.optional, "what None means is said where None can be"
 
 

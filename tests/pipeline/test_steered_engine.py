@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -13,7 +16,9 @@ from decaf_gui.core.events import AttentionReady, Proposed
 from decaf_gui.demo.shapes import make_clip
 from decaf_gui.grounding import steering
 from decaf_gui.grounding.steering import SoftPrompts, save_prompts
+from decaf_gui.pipeline.models import card_of
 from decaf_gui.pipeline.settings import Settings
+from decaf_gui.pipeline.steering import chosen_prompts, prompts_digest, prompts_file, prompts_notice
 
 SETTINGS = {"frames": "2", "video_tokens": "12", "contrast": "off"}
 
@@ -89,3 +94,39 @@ def test_prompts_that_do_not_fit_are_refused_at_once(engine, clip, tmp_path):
     path, _ = prompts_for(engine, tmp_path, seed=2, width=8)
     with pytest.raises(BadInput, match="hidden size 8"):
         attended(engine, clip, path)
+
+
+def test_auto_is_what_comes_with_the_model(engine, clip, tmp_path, monkeypatch):
+    path, prompts = prompts_for(engine, tmp_path)
+    monkeypatch.setattr(engine, "mllm_card", replace(engine.mllm_card, prompts=str(path)))
+    assert engine.resolved(Settings.preset("steerseg")).grounding.steering == str(path)
+    assert engine.resolved(Settings()).grounding.steering == "none"
+    assert np.array_equal(attended(engine, clip, "auto"), attended(engine, clip, path))
+    assert prompts_digest("auto", engine.mllm_card) == prompts.digest == prompts_digest(str(path), engine.mllm_card)
+    assert prompts_notice("auto", engine.mllm_card) == ""
+
+
+def test_what_comes_with_other_weights_is_left_out_and_that_is_said(engine, clip, tmp_path, monkeypatch):
+    path, _ = prompts_for(engine, tmp_path, weights="f" * 64)
+    monkeypatch.setattr(engine, "mllm_card", replace(engine.mllm_card, prompts=str(path)))
+    monkeypatch.setattr(engine, "settings", Settings.preset("steerseg"))
+    assert engine.resolved(engine.settings).grounding.steering == "none"
+    assert np.array_equal(attended(engine, clip, "auto"), attended(engine, clip))
+    assert "of other weights: nothing steers" in engine.notice
+    monkeypatch.setattr(engine, "settings", Settings())
+    assert "weights" not in engine.notice
+
+
+def test_the_demo_prompts_that_are_bundled_are_of_the_demo_weights():
+    """And where none are bundled, none are used: both are right."""
+    card = card_of("mllm", "demo")
+    assert chosen_prompts("auto", card) == (Path(card.prompts) if card.prompts else None)
+    assert prompts_notice("auto", card) == ""
+    assert not card_of("mllm", card.source).prompts, "a copy elsewhere may have other weights"
+    assert chosen_prompts("none", card) is None
+    assert Settings().changed({"steering": ""}) == Settings()
+
+
+def test_a_runs_folder_means_its_prompts(tmp_path):
+    assert prompts_file(tmp_path) == tmp_path / "prompts.safetensors"
+    assert prompts_file(tmp_path / "mine.safetensors") == tmp_path / "mine.safetensors"

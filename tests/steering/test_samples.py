@@ -9,6 +9,7 @@ import torch
 
 from decaf_gui.core.errors import BadInput
 from decaf_gui.grounding.families import plain_layout
+from decaf_gui.steering import samples
 from decaf_gui.steering.samples import RefYoutubeVos, Shapes, coverage_on
 
 
@@ -36,6 +37,25 @@ def test_shapes_are_the_same_each_time_and_differ_between_runs():
     assert one.take(5).clip == "shapes 2000005"
     assert [sample.clip for sample in one.held_out()] == ["shapes 70000", "shapes 70001"]
     assert one.length is None
+
+
+def test_shapes_never_shows_what_the_benchmark_scores(monkeypatch):
+    from decaf_gui.demo.shapes_benchmark import CASES
+
+    scored, seen = {case.seed for case in CASES}, set()
+    real = samples.make_clip
+    monkeypatch.setattr(samples, "make_clip", lambda seed, *more: seen.add(seed) or real(seed, *more))
+    for seed in (0, 5):
+        source = Shapes(1, 2, seed)
+        for number in (0, 9_999_999):
+            source.take(number)
+    trained = set(seen)
+    held = {int(sample.clip.split()[1]) for sample in source.held_out()}
+    assert len(trained) == 4
+    assert trained.isdisjoint(scored)
+    assert held.isdisjoint(scored)
+    assert held.isdisjoint(trained)
+    assert min(trained) > max(scored) < min(held), "and no longer run reaches them"
 
 
 @pytest.fixture

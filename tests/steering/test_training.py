@@ -62,12 +62,49 @@ def test_a_resumed_run_equals_an_unbroken_one(job, tmp_path):
         if isinstance(event, Stage) and event.done == 4:
             break
     broken.close()
-    assert load_prompts(tmp_path / "parts/prompts.safetensors").training["step"] == 4
+    assert load_prompts(tmp_path / "parts/prompts.safetensors").training["step"] == 3, "the only one that was scored"
+    assert torch.load(tmp_path / "parts/checkpoint.pt", weights_only=True)["step"] == 4
     again = Few()
     list(train(replace(job, source=again), tmp_path / "parts", resume=True))
     assert again.taken == [8, 9, 10, 11]
     whole, parts = (load_prompts(tmp_path / name / "prompts.safetensors") for name in ("whole", "parts"))
     assert whole.digest == parts.digest
+
+
+def test_the_best_prompts_are_kept(job, tmp_path):
+    every = replace(job, plan=replace(job.plan, steps=5, rate=0.5, held_out_every=1))  # far too fast: it gets worse
+    scored = {}
+    for event in train(every, tmp_path):
+        if isinstance(event, Measured) and event.held_out and event.step:
+            meters = ("video_bce", "video_dice", "frame_bce", "frame_dice")
+            scored[event.step] = sum(event.held_out[name] for name in meters)
+    best = min(scored, key=scored.get)
+    kept = load_prompts(tmp_path / "prompts.safetensors")
+    assert kept.training["step"] == best
+    assert kept.training["held_out_loss"] == pytest.approx(scored[best])
+    assert best < 5, "the last ones are not the best: otherwise this shows nothing"
+    last = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    assert not kept.video.equal(last["embeddings"]["video"])
+
+
+def test_without_held_out_samples_the_last_prompts_are_kept(job, tmp_path):
+    class Bare(Few):
+        def held_out(self):
+            return iter(())
+
+    list(train(replace(job, source=Bare()), tmp_path))
+    kept = load_prompts(tmp_path / "prompts.safetensors")
+    assert kept.training["step"] == 6
+    assert "held_out_loss" not in kept.training
+    assert kept.video.equal(torch.load(tmp_path / "checkpoint.pt", weights_only=True)["embeddings"]["video"])
+
+
+def test_layers_that_are_kept_and_computed_again_teach_the_same(job, tmp_path):
+    for name, again in (("again", True), ("kept", False)):
+        list(train(replace(job, again=again), tmp_path / name))
+    one, other = (load_prompts(tmp_path / name / "prompts.safetensors") for name in ("again", "kept"))
+    assert torch.allclose(one.video, other.video, atol=1e-5)
+    assert torch.allclose(one.frame, other.frame, atol=1e-5)
 
 
 def test_what_breaks_off_in_a_step_leaves_the_step_before(job, tmp_path, monkeypatch):
@@ -163,6 +200,8 @@ def test_a_perfect_map_has_next_to_no_loss_whatever_its_scale():
     assert map_losses(1 - coverage, coverage)["dice"] > 0.9
     assert map_meters(coverage, coverage) == {"pointing": 1.0, "inside": 1.0}
     assert map_meters(1 - coverage, coverage)["pointing"] == 0
+    small = coverage * 0.2
+    assert map_meters(coverage, small)["pointing"] == 1, "an object smaller than a token can be pointed at"
 
 
 def test_gradients_pull_maps_towards_the_object():

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from decaf_gui.core.errors import BadInput
-from decaf_gui.demo.curves import (
+from decaf_gui.pipeline.curves import (
     Entry,
     Span,
     curves_of,

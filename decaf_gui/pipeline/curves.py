@@ -1,4 +1,4 @@
-"""Training curves of the demo models: `python -m decaf_gui.demo.curves RUN [RUN...] --out curves.png`.
+"""Training curves, of demo models and soft prompts: `python -m decaf_gui.pipeline.curves RUN [RUN...] --out FILE.png`.
 
 RUN is a run's folder or its log.jsonl; several runs follow one another in time, each going on from the one before.
 """

@@ -40,7 +40,6 @@ FRAMES, LAST, CORRECTED = 30, 5, 12
 TARGETS = {
     "click": 0.88,
     "corrected": 0.90,
-    "corners": 0.88,
     "box": 0.88,
     "negative": 0.94,
     "negative_base": 0.94,

@@ -48,7 +48,7 @@ def picture_losses(
     truth = batch.masks[0].flatten(0, 1)
     teacher.truth = torch.ones(len(truth), device=truth.device)
     vision = encode(model, batch.images[0], objects)
-    prompt = first_prompt(rng, truth, stage.boxes)
+    prompt = first_prompt(rng, truth)
     step_frame(model, vision, 0, new_bank(), prompt)
     logits = upsampled(teacher.masks, side)
     identity = identity_loss(logits.unflatten(0, (-1, objects)), batch.masks[0])
@@ -126,7 +126,7 @@ def clip_losses(
         if t == 0 and rng.random() < 0.34:
             mask = truth[:, None]
         elif t == 0:
-            prompt = first_prompt(rng, truth, stage.boxes)
+            prompt = first_prompt(rng, truth)
         heads = step_frame(model, vision, t, bank, prompt, mask)
         if mask is None:
             logits = upsampled(teacher.masks, side)

@@ -41,11 +41,11 @@ def box_corners(truth: Tensor) -> Tensor:
     return torch.tensor(np.array(corners), dtype=torch.float32, device=truth.device)
 
 
-def first_prompt(rng: np.random.Generator, truth: Tensor, boxes: float) -> Prompt:
-    """Clicks, or for a share of the batches boxes: half of them corners alone, others with the centre or a click."""
+def first_prompt(rng: np.random.Generator, truth: Tensor) -> Prompt:
+    """Clicks, or for a third of the batches boxes: corners alone, with the centre, or with a click."""
     clicks = random_clicks(rng, truth)
     one = torch.ones(len(truth), 1, dtype=torch.int32, device=truth.device)
-    if rng.random() >= boxes:
+    if rng.random() >= 0.33:
         return {"point_coords": clicks, "point_labels": one}
     corners = box_corners(truth)
     labels = torch.tensor([[2, 3]], dtype=torch.int32, device=truth.device).expand(len(truth), -1)

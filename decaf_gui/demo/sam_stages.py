@@ -19,8 +19,7 @@ class Stage:
     `pictures` pictures; a share `medium` of them is of that level, the others are kind. `ripe` are the least points of
     the loss schedule (0 to 1, see `mask_losses`) for pictures and for clips. `rate` is the highest learning rate; it
     falls over the stage, or over `falls_over` steps of which the stage sees the first. `clip_norm` is the longest
-    gradient, `keep` what the average of the weights keeps in a step. `boxes` is the share of first prompts that are
-    boxes, the others are clicks. `corrections` are the shares of pictures and of
+    gradient, `keep` what the average of the weights keeps in a step. `corrections` are the shares of pictures and of
     clips with correcting clicks on top; of those on pictures a share `given` corrects a given mask, which is in `own`
     of the cases the model's own and else a spoiled truth.
     """
@@ -41,7 +40,6 @@ class Stage:
     clip_norm: float = 0.5
     keep: float = 0.99
     corrections: tuple[float, float] = (0.5, 0.0)
-    boxes: float = 0.33
     given: float = 0.45
     own: float = 0.5
     absent_weight: float = 1.5
@@ -87,9 +85,7 @@ GIVEN = replace(CORRECTIONS, name="given", steps=1150, rate=2.8e-4, falls_over=0
 """Longest of all those that correct a mask which is given, as a proposal's is."""
 POLISH = replace(GIVEN, name="polish", steps=1500, rate=3.5e-4, videos=0.3, given=0.45, absent_weight=2.5)
 """All of it once more from a higher rate: clicks together and boxes had stood still while masks were given."""
-BOXES = replace(POLISH, name="boxes", steps=1200, rate=3e-4, videos=0.25, boxes=0.6, given=0.35)
-"""The corners of a box alone are what the window sends, and what is learned last."""
-STAGES = (IMAGE, VIDEO, FINE, CORRECTIONS, GIVEN, POLISH, BOXES)
+STAGES = (IMAGE, VIDEO, FINE, CORRECTIONS, GIVEN, POLISH)
 WARM = 50
 
 

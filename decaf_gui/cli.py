@@ -283,6 +283,81 @@ def evaluate(
 
 
 @app.command()
+def prelabel(
+    source: Annotated[
+        Path | None, typer.Argument(metavar="[SOURCE]", help="A folder of clips, or a dataset with expressions.")
+    ] = None,
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="Folder for projects, exports and the work list; a run goes on in it.")
+    ] = Path("decaf-prelabels"),
+    table: Annotated[
+        Path | None, typer.Option("--table", help="CSV or JSON lines: clip, expression, label. Else SOURCE's own.")
+    ] = None,
+    expressions: Annotated[
+        list[str] | None, typer.Option("--expression", "-e", help="Asked of every clip; repeatable.")
+    ] = None,
+    dataset: Annotated[
+        str, typer.Option("--format", "-f", help="Which dataset SOURCE is: ref-davis, mevis... Else it is guessed.")
+    ] = "",
+    split: Annotated[str, typer.Option("--split", help="Of the dataset; else its first one.")] = "",
+    exports: Annotated[
+        list[str] | None, typer.Option("--export", help="Also write this format; repeatable; `formats` lists them.")
+    ] = None,
+    frames: Annotated[bool, typer.Option("--frames", help="Exports have the clips' frames, too.")] = False,
+    mllm: Mllm = "demo",
+    sam: Sam = "demo",
+    device: Annotated[str, typer.Option("--device", help="cpu, cuda, mps, auto, or several: cuda:0,cuda:1.")] = "auto",
+    dtype: Dtype = "auto",
+    preset: Preset = "paper",
+    settings: Set = None,
+    workers: Annotated[int, typer.Option("--workers", min=0, help="Processes; else one per GPU or device named.")] = 0,
+    threads: Annotated[int, typer.Option("--threads", min=0, help="Of each worker; else the cores shared out.")] = 0,
+    ray: Annotated[
+        str,
+        typer.Option(
+            "--ray", metavar="[ADDRESS]", help="Work on Ray: auto, host:port of a cluster; nothing: a Ray begun here."
+        ),
+    ] = "",
+    attempts: Annotated[int, typer.Option("--attempts", min=1, help="Tries of a clip when a worker dies.")] = 3,
+    accept_damage: Annotated[
+        bool, typer.Option("--accept-damage", help="Use what can be read of videos that end too early.")
+    ] = False,
+    status: Annotated[bool, typer.Option("--status", help="Only show how far the work list in --out is.")] = False,
+    as_json: Json = False,
+) -> int:
+    """Propose masks for a whole dataset: a project per clip, to be reviewed. A stopped run goes on where it was."""
+    from decaf_gui.prelabel_commands import PrelabelRun, run_prelabel, show_status
+
+    if status:
+        show_status(out, as_json=as_json)
+        return 0
+    if source is None:
+        raise BadInput("Say what to label: decaf-gui prelabel SOURCE --out FOLDER, or --status to look at a list.")
+    run = PrelabelRun(
+        source,
+        out,
+        table=table,
+        expressions=tuple(expressions or ()),
+        dataset=dataset,
+        split=split,
+        formats=tuple(exports or ()),
+        frames=frames,
+        mllm=mllm,
+        sam=sam,
+        device=device,
+        dtype=dtype,
+        preset=preset,
+        values=_assignments(settings),
+        workers=workers,
+        threads=threads,
+        ray=ray,
+        attempts=attempts,
+        accept_damage=accept_damage,
+    )
+    return run_prelabel(run, as_json=as_json)
+
+
+@app.command()
 def heads(
     pairs: Annotated[
         str, typer.Argument(help='shapes, or a file with lines such as {"image": "a.jpg", "text": "the dog"}.')
@@ -512,7 +587,8 @@ def bench(
         list[str] | None,
         typer.Argument(
             metavar="[NAME]...",
-            help="rollout, grounding, tracking, click, worker, canvas, window, decode, memory, annotator, startup.",
+            help="rollout, grounding, tracking, click, worker, canvas, decode, memory, annotator, prelabel, window, "
+            "startup.",
         ),
     ] = None,
     paper_size: Annotated[
@@ -521,6 +597,7 @@ def bench(
     out: Annotated[Path, typer.Option("--out", "-o", help="Where the results go, as JSON.")] = Path("decaf-bench.json"),
     threads: Annotated[int, typer.Option("--threads", min=1, help="Threads that torch computes with.")] = 2,
     clip: Annotated[Path | None, typer.Option("--clip", help="A video for `decode`; else one is generated.")] = None,
+    clips: Annotated[int | None, typer.Option("--clips", min=1, help="Clips of `prelabel`; else 100.")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Small sizes: shows that it works, means little.")] = False,
     device: Device = "cpu",
     as_json: Json = False,
@@ -529,7 +606,7 @@ def bench(
     from decaf_gui import commands
     from decaf_gui.bench.results import Options
 
-    options = Options(device, threads, quick, clip)
+    options = Options(device, threads, quick, clip, clips)
     commands.run_benchmarks(names or [], options, out, paper_size=paper_size, as_json=as_json)
 
 
@@ -554,7 +631,7 @@ def _assignments(pairs: list[str] | None) -> dict[str, str]:
 def main() -> None:
     """The console script's entry: maps every outcome to an exit code and one line."""
     logging.getLogger("decaf_gui").addHandler(logging.NullHandler())  # until the log is open
-    sys.exit(_guarded(lambda: app(with_command(sys.argv[1:]), standalone_mode=False)))
+    sys.exit(_guarded(lambda: app(with_address(with_command(sys.argv[1:])), standalone_mode=False)))
 
 
 def with_command(words: list[str]) -> list[str]:
@@ -565,6 +642,16 @@ def with_command(words: list[str]) -> list[str]:
     path = Path(words[first])
     looks_like_one = path.suffix or path.exists() or os.sep in words[first]
     return [*words[:first], "open", *words[first:]] if looks_like_one else words
+
+
+def with_address(words: list[str]) -> list[str]:
+    """`local` after a `--ray` that says no address: what typer takes for options cannot leave its value out."""
+    pairs = zip(words, [*words[1:], "-"], strict=True)
+    return [said for word, after in pairs for said in _said(word, after)]
+
+
+def _said(word: str, after: str) -> list[str]:
+    return [word, "local"] if word == "--ray" and after.startswith("-") else [word]
 
 
 def _guarded(command: Callable[[], Any]) -> int:

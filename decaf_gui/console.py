@@ -53,8 +53,12 @@ class Reporter:
 
     def result(self, **values: Any) -> None:
         """The outcome of a command, as the last JSON line."""
+        self.line(event="result", **values)
+
+    def line(self, **values: Any) -> None:
+        """One JSON line; nothing where people read."""
         if self.as_json:
-            self._print_json({"event": "result", **values})
+            self._print_json(values)
 
     def table(self, title: str, columns: list[str], rows: Iterable[Iterable[object]]) -> None:
         """A table on standard output (or a JSON line)."""
@@ -64,9 +68,9 @@ class Reporter:
                 {"event": "table", "title": title, "rows": [dict(zip(columns, row, strict=True)) for row in listed]}
             )
             return
-        output = Console(highlight=False)
+        output = Console(highlight=False, markup=False)  # cells are people's words
         if not output.is_terminal:  # a file has no width
-            output = Console(highlight=False, width=FILE_WIDTH)
+            output = Console(highlight=False, markup=False, width=FILE_WIDTH)
         if title:
             output.print(title, style="bold", markup=False, soft_wrap=True)
         table = Table(box=None, header_style="bold", pad_edge=False)

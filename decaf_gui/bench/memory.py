@@ -8,10 +8,11 @@ from dataclasses import replace
 from typing import Any, cast
 
 from decaf_gui.bench.clips import EndlessClip
-from decaf_gui.bench.measure import MIB, fresh, peak_bytes, threads
+from decaf_gui.bench.measure import MIB, fresh, threads
 from decaf_gui.bench.results import Cell, Options, Result, Target
 from decaf_gui.core.clip import Clip
 from decaf_gui.core.events import Event, Proposed, Stage
+from decaf_gui.core.memory import peak_bytes
 from decaf_gui.pipeline.engine import Engine
 from decaf_gui.pipeline.settings import MemorySettings, Settings
 

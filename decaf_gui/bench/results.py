@@ -23,6 +23,7 @@ BENCHMARKS = {
     "decode": "sequential and random access against plain PyAV",
     "memory": "peak memory of propose over clips of growing length",
     "annotator": "a simulated annotator: work until all masks are good, by what is looked at next",
+    "prelabel": "a whole set with two workers against one, and the workers' memory",
     "window": "the window: its first frame, how long it is ever deaf, a clip of ten minutes in it",
     "startup": "where time goes from start to the first stage",
 }
@@ -32,12 +33,16 @@ PAPER_SIZE = "paper_size"
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How benchmarks run. `quick` shrinks everything: it shows that a benchmark works, its numbers mean little."""
+    """How benchmarks run. `quick` shrinks everything: it shows that a benchmark works, its numbers mean little.
+
+    `clip` is a video for `decode` and `worker`; `clips` says how many `prelabel` has, None: its own number.
+    """
 
     device: str = "cpu"
     threads: int = 2
     quick: bool = False
     clip: Path | None = None
+    clips: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 from decaf_gui.app.canvas import Canvas
 from decaf_gui.app.turns import Failed, Finished
 from decaf_gui.core.events import Event, Stage
+from decaf_gui.core.memory import peak_bytes
 from decaf_gui.core.project.rows import ClipRow
 
 BEAT = 10
@@ -147,8 +148,6 @@ class Scrub(Watcher):
             self._go()
             return
         self._timer.stop()
-        from decaf_gui.bench.measure import peak_bytes  # not before: it imports torch, as the worker does itself
-
         self.seen["peak"] = peak_bytes()
         self._window.close()
 

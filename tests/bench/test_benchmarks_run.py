@@ -76,6 +76,15 @@ def test_memory_is_measured_over_a_whole_proposal():
     assert all(row["peak MiB"] > 100 for row in rows)
 
 
+@pytest.mark.timeout(600)
+def test_prelabelling_is_timed_with_one_worker_and_with_two():
+    result, rows = result_of("prelabel")
+    assert [(row["workers"], row["worker"]) for row in rows] == [(1, "1"), (2, "1"), (2, "2")]
+    assert [row["clips"] for row in rows] == [2, 1, 1]
+    assert all(row["peak MiB late"] >= row["peak MiB early"] > 100 for row in rows)
+    assert result.targets == (), "promises are measured at full size only"
+
+
 def test_start_up_sees_every_step(tmp_path):
     video = write_video(EndlessClip(4, (96, 128)), tmp_path / "clip.mp4")
     seen = startup._timeline(video, tmp_path / "out")

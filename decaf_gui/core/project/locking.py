@@ -36,6 +36,13 @@ class Lock:
         return None
 
     @staticmethod
+    def drop(project: Path) -> None:
+        """Forgets a lock of another host, for who knows that nobody works there any more: that host cannot be asked."""
+        file = _file(project)
+        if _said(file).get("host") != socket.gethostname():
+            file.unlink(missing_ok=True)
+
+    @staticmethod
     def holder(project: Path) -> str:
         """Who has the lock, for people."""
         found = _said(_file(project))

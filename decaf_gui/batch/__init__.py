@@ -1,0 +1,1 @@
+"""Pre-labelling of whole datasets: work list, sources, what a worker does with a clip, runners, coordinator."""

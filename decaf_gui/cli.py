@@ -186,7 +186,8 @@ def demo(
 @app.command("open")
 def open_(
     paths: Annotated[
-        list[Path] | None, typer.Argument(help="A project (.decaf), or clips: videos, folders of images.")
+        list[Path] | None,
+        typer.Argument(help="A project (.decaf), clips (videos, folders of images), or a pre-labelled set."),
     ] = None,
     project: Annotated[
         Path | None, typer.Option("--project", help="The project for the clips; else it lies beside the first one.")

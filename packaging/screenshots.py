@@ -31,7 +31,8 @@ PATIENCE = 120.0
 README = Path("resources/pictures")
 SHOWN = {"start-light", "proposing-dark", "proposed-light", "corrected-dark", "corrected-dark-small", "export-light"}
 SHOWN |= {"settings-models-dark", "settings-method-light", "settings-keys-light"}
-"""The pictures in the README."""
+SHOWN |= {"review-light", "review-calibration-dark"}
+"""The pictures in the README and in docs/review.md."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,8 @@ def take(shot: Shot, folder: Path, clip: Path | None) -> None:
                 save(window, shot, name)
         if shot.size == "window":
             dialogs(window, windows, shot)
+        if shot.size == "window":
+            review(windows, labelled(folder), shot)
         if clip is not None:
             window = windows.show_project(open_project([shutil.copy(clip, folder / clip.name)]))
             fit(window, shot)
@@ -142,6 +145,58 @@ def tour(window: MainWindow) -> Iterator[str]:
     rest(window)
     pause(1.5)
     yield "corrected"
+
+
+def labelled(folder: Path) -> Path:
+    """A pre-labelled set of the demo's scenes and of clips of the shapes world; one has failed, two still wait."""
+    from decaf_gui.batch.labelling import ClipLabelled, Plan, label_clip, new_engine
+    from decaf_gui.batch.worklist import SourceClip, Wanted, WorkList
+    from decaf_gui.demo.scenes import SCENES, write_scenes
+    from decaf_gui.demo.shapes import make_clip
+    from decaf_gui.demo.write import write_named
+
+    texts = {scene.name: [*scene.ready, "the yellow ring"] for scene in SCENES}
+    shapes = {f"shapes-{seed:03d}": make_clip(seed) for seed in range(41, 51)}
+    texts |= {name: list(dict.fromkeys(e.text for e in clip.expressions))[:2] for name, clip in shapes.items()}
+    media = [*write_scenes(folder / "videos", video=True), *write_named(folder / "videos", shapes.items(), video=True)]
+    plan, out = Plan(folder / "street scenes"), folder / "street scenes"
+    with WorkList.begin(out, {}) as worklist:
+        worklist.add(SourceClip(p.stem, p, tuple(Wanted(text) for text in texts[p.stem])) for p in media)
+        engine = new_engine(plan)
+        for _ in range(len(media) - 3):
+            work = worklist.take()
+            for event in label_clip(engine, work, plan):
+                if isinstance(event, ClipLabelled):
+                    worklist.finished(work.clip, event.results)
+        worklist.failed(worklist.take().clip, "its video ends after 3 of 24 frames.", again=False)
+    return out
+
+
+def review(windows: Windows, folder: Path, shot: Shot) -> None:
+    """The review of a pre-labelled set, half-way through, and what its scores are worth."""
+    from decaf_gui.app.calibration_dialog import CalibrationDialog
+    from decaf_gui.batch.reviewing import LabelledSet
+
+    desk = windows.show_set(LabelledSet(folder))
+    desk.resize(*SIZES["window"])
+    wait(lambda: desk.main is not None and desk.main.picture is not None)
+    desk.panel.goes_on.setChecked(False)
+    for place in range(20):
+        view = desk.main.view
+        if view.candidate_id is not None and place % 5 == 1:
+            view.reject()
+        elif view.candidate_id is not None:
+            view.accept_as(view.candidate_id, None)
+        desk.step(1)
+        wait(lambda: desk.main is not None and desk.main.picture is not None)
+    rest(desk.main)
+    pause(1.5)
+    save(desk, shot, "review")
+    desk.calibrate()
+    pause(0.3)
+    dialog = next(found for found in desk.findChildren(CalibrationDialog) if found.isVisible())
+    save(dialog, shot, "review-calibration")
+    dialog.reject()
 
 
 def look_at_clip(window: MainWindow) -> None:

@@ -30,6 +30,7 @@ MENUS = ("File", "Edit", "View", "Go", "Object", "Help")
 DEEDS: tuple[Deed, ...] = (
     Deed("open", "File", "Open clips or a project...", ("Ctrl+O",)),
     Deed("open_folder", "File", "Open a folder of images...", ("Ctrl+Shift+O",)),
+    Deed("open_set", "File", "Open a pre-labelled set..."),
     Deed("relink", "File", "Say where the clip lies now..."),
     Deed("remove_clip", "File", "Remove the clip from the project"),
     Deed("save_copy", "File", "Save a copy...", ("Ctrl+S",), gap=True),
@@ -75,6 +76,10 @@ DEEDS: tuple[Deed, ...] = (
     Deed("previous_expression", "Go", "Previous expression", ("Alt+Up",)),
     Deed("next_clip", "Go", "Next clip", ("Ctrl+PgDown",), gap=True),
     Deed("previous_clip", "Go", "Previous clip", ("Ctrl+PgUp",)),
+    Deed("next_entry", "Go", "Next entry to review", ("Shift+PgDown",), gap=True),
+    Deed("previous_entry", "Go", "Previous entry to review", ("Shift+PgUp",)),
+    Deed("entry_before", "Go", "Back to the entry that was looked at before", ("Alt+Left",)),
+    Deed("calibration", "Go", "Calibration: what scores are worth...", ("Ctrl+K",)),
     Deed("next_candidate", "Object", "Next candidate", ("Down",)),
     Deed("previous_candidate", "Object", "Previous candidate", ("Up",)),
     Deed("threshold_up", "Object", "Higher threshold: fewer candidates", ("Ctrl+Up",)),

@@ -28,6 +28,12 @@ def folder_of_images(parent: QWidget, folder: Path) -> list[Path]:
     return [Path(path)] if path else []
 
 
+def labelled_set(parent: QWidget) -> Path | None:
+    """A folder that `decaf-gui prelabel` made."""
+    path = QFileDialog.getExistingDirectory(parent, tr("A pre-labelled set"), str(Path.home()))
+    return Path(path) if path else None
+
+
 def new_place(parent: QWidget, clip: str, folder: Path, is_folder: bool) -> Path | None:
     """Where a clip lies now."""
     title = tr("Where is {0} now?").format(clip)
@@ -86,6 +92,19 @@ def whose(parent: QWidget, candidate: int, name: str, iou: float, answer: Callab
     box.setDefaultButton(same)
     same.clicked.connect(lambda: answer(True))
     new.clicked.connect(lambda: answer(False))
+    box.finished.connect(box.deleteLater)
+    box.open()
+
+
+def accept_all(parent: QWidget, question: str, number: int, answer: Callable[[], None]) -> None:
+    """Whether candidates that nobody looked at are to be accepted; `answer` is called when they are."""
+    box = QMessageBox(parent)
+    box.setIcon(QMessageBox.Icon.Question)
+    box.setWindowTitle(tr("Accept all"))
+    box.setText(question)
+    yes = box.addButton(tr("Accept {0}").format(number), QMessageBox.ButtonRole.AcceptRole)
+    box.setDefaultButton(box.addButton(QMessageBox.StandardButton.Cancel))
+    yes.clicked.connect(lambda: answer())
     box.finished.connect(box.deleteLater)
     box.open()
 

@@ -58,7 +58,8 @@ class ClipsPanel(QSplitter):
         self.hint.setProperty("role", "quiet")
         self.hint.setWordWrap(True)
         self.hint.setContentsMargins(10, 2, 10, 6)
-        self.addWidget(_titled(self.tr("Clips"), self.clips, self.add))
+        self._clips_part = _titled(self.tr("Clips"), self.clips, self.add)
+        self.addWidget(self._clips_part)
         self.addWidget(_titled(self.tr("Expressions"), self.expressions, hint=self.hint))
         self.setStretchFactor(0, 3)
         self.setStretchFactor(1, 2)
@@ -70,6 +71,13 @@ class ClipsPanel(QSplitter):
         self.expressions.customContextMenuRequested.connect(
             lambda at: _menu(self.expressions, at, self.expression_menu)
         )
+
+    def give_way(self, panel: QWidget) -> None:
+        """Another list stands in the place of the clips."""
+        self.insertWidget(0, panel)
+        self._clips_part.hide()
+        self.setSizes([520, 0, 190])
+        panel.show()
 
     def show_clips(self, lines: Sequence[ClipLine], current: int) -> None:
         """The clips of the project."""

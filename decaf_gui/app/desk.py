@@ -140,9 +140,12 @@ class Desk(QObject):
     happened = Signal(int, object)
     refused = Signal(str)
 
-    def __init__(self, store: Store, worker: Worker, parent: QObject | None = None) -> None:
+    def __init__(
+        self, store: Store, worker: Worker, parent: QObject | None = None, *, shares_worker: bool = False
+    ) -> None:
+        """`shares_worker`: the worker, with the models that it has loaded, outlives this desk."""
         super().__init__(parent)
-        self._store, self._worker = store, worker
+        self._store, self._worker, self._shares_worker = store, worker, shares_worker
         self._review = Review(store)
         self._work: dict[int, Work] = {}
         self.history = QUndoStack(self)
@@ -402,13 +405,21 @@ class Desk(QObject):
 
     def close(self, seconds: float = PATIENCE) -> bool:
         """Breaks all work off, keeps what it has brought, and closes the file; False when a step hangs."""
-        ended = self._worker.stop(seconds)
+        ended = self._leave_worker() if self._shares_worker else self._worker.stop(seconds)
         QCoreApplication.sendPostedEvents(self._worker)  # what the worker said last
         for job in list(self._work):
             self._end(job)
         self.history.clear()  # now: left to the collector of cycles, Qt and Python would both delete the commands
         self._store.close()
         return ended
+
+    def _leave_worker(self) -> bool:
+        """Breaks off what the worker does for this desk, which hears what has come, and nothing after that."""
+        for job in self._work:
+            self._worker.cancel(job)
+        QCoreApplication.sendPostedEvents(self._worker)
+        self._worker.happened.disconnect(self._on_event)
+        return True
 
     def _clicked(
         self, kind: type[ClickRequest], object_id: int, frame: int, points: Sequence[Point], box: Box | None

@@ -42,6 +42,10 @@ STROKES: dict[str, str] = {
     "video": '<rect x="3" y="5" width="18" height="14" rx="1.500"/><path d="M10 9l5 3-5 3z" fill="currentColor"/>',
     "demo": '<circle cx="8" cy="15" r="5"/><rect x="12" y="4" width="8" height="8"/>',
     "undo": '<path d="M4 9h10a5 5 0 0 1 0 10H8M8 5L4 9l4 4"/>',
+    "waiting": '<circle cx="12" cy="12" r="8"/><path d="M12 7v5l3 2"/>',
+    "chart": '<path d="M4 4v16h16M7 16l4-5 3 2 5-7"/>',
+    "up": '<path d="M5 15l7-7 7 7"/>',
+    "down": '<path d="M5 9l7 7 7-7"/>',
     "close": '<path d="M6 6l12 12M18 6L6 18"/>',
 }
 """The insides of an SVG of 24 by 24, by name."""

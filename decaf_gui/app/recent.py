@@ -22,13 +22,17 @@ PROJECTS, EXPRESSIONS = 12, 100
 
 @dataclass(frozen=True, slots=True)
 class Recent:
-    """The latest first. `geometry` and `splitters` are Qt's own bytes, in base 64; `method` "" is the preset's."""
+    """The latest first. `geometry` and `splitters` are Qt's own bytes, in base 64; `method` "" is the preset's.
+
+    `goes_on`: in a pre-labelled set the next entry comes by itself.
+    """
 
     projects: tuple[str, ...] = ()
     expressions: tuple[str, ...] = ()
     geometry: str = ""
     splitters: tuple[str, ...] = ()
     method: str = ""
+    goes_on: bool = True
 
     def with_project(self, path: Path) -> Recent:
         """A project was opened."""
@@ -56,10 +60,15 @@ def load_recent() -> Recent:
         lists: dict[str, Any] = {
             entry.name: tuple(text for text in found[entry.name] if isinstance(text, str))
             for entry in fields(Recent)
-            if entry.name not in ("geometry", "method") and isinstance(found.get(entry.name), list)
+            if entry.name not in ("geometry", "method", "goes_on") and isinstance(found.get(entry.name), list)
         }
         method = found.get("method")
-        return Recent(**lists, geometry=str(found.get("geometry", "")), method=method if method in METHODS else "")
+        return Recent(
+            **lists,
+            geometry=str(found.get("geometry", "")),
+            method=method if method in METHODS else "",
+            goes_on=found.get("goes_on") is not False,
+        )
     except (OSError, ValueError, AttributeError):
         return Recent()
 

@@ -25,9 +25,10 @@ PATH = Qt.ItemDataRole.UserRole
 
 
 class StartPage(QWidget):
-    """`open_wanted` (paths), `demo_wanted`, `settings_wanted` (page), `forgotten` (path of a recent project)."""
+    """`open_wanted` (paths), `set_wanted` (folder), `demo_wanted`, `settings_wanted` (page), `forgotten` (path)."""
 
     open_wanted = Signal(object)
+    set_wanted = Signal(object)
     demo_wanted = Signal()
     settings_wanted = Signal(str)
     forgotten = Signal(str)
@@ -47,11 +48,13 @@ class StartPage(QWidget):
         said.setProperty("role", "quiet")
         self.open_button = _large("video", self.tr("Open clips\nor a project"))
         self.folder_button = _large("open", self.tr("Open a folder\nof images"))
+        self.set_button = _large("chart", self.tr("Review a\npre-labelled set"))
         self.demo_button = _large("demo", self.tr("Try\nthe demo"))
         self.settings_button = _large("settings", self.tr("Models\nand settings"))
         row = QHBoxLayout()
         row.setSpacing(12)
-        for button in (self.open_button, self.folder_button, self.demo_button, self.settings_button):
+        buttons = (self.open_button, self.folder_button, self.set_button, self.demo_button, self.settings_button)
+        for button in buttons:
             row.addWidget(button)
         row.addStretch(1)
         head = QLabel(self.tr("Recent projects"))
@@ -82,6 +85,7 @@ class StartPage(QWidget):
     def _connect(self) -> None:
         self.open_button.clicked.connect(lambda: self._open(asks.clips_or_project(self, Path.home())))
         self.folder_button.clicked.connect(lambda: self._open(asks.folder_of_images(self, Path.home())))
+        self.set_button.clicked.connect(self._choose_set)
         self.demo_button.clicked.connect(self.demo_wanted)
         self.settings_button.clicked.connect(lambda: self.settings_wanted.emit("models"))
         self.recent.itemActivated.connect(self._on_recent)
@@ -115,6 +119,11 @@ class StartPage(QWidget):
         else:
             self.banner.tell(self.tr("{0} is not there any more; it is not listed from now on.").format(path))
             self.forgotten.emit(path)
+
+    def _choose_set(self) -> None:
+        folder = asks.labelled_set(self)
+        if folder is not None:
+            self.set_wanted.emit(folder)
 
     def _open(self, paths: Sequence[Path]) -> None:
         if paths:

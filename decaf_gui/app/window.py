@@ -46,7 +46,9 @@ from decaf_gui.app.tool_strip import FUSED
 from decaf_gui.app.translation import tr
 from decaf_gui.app.turns import Failed
 from decaf_gui.app.view import View
+from decaf_gui.app.window_layout import REVIEWING
 from decaf_gui.app.window_showing import ShowingWindow
+from decaf_gui.batch.reviewing import set_folder
 from decaf_gui.core.clip import Clip
 from decaf_gui.core.errors import DecafError
 from decaf_gui.core.project.planning import Direction, Span
@@ -63,13 +65,18 @@ class MainWindow(ShowingWindow):
     """One project in a window. Closing it breaks off what is being worked on and keeps what has come.
 
     `open_wanted` (paths): another project. `settings_wanted` (page). `left`: the project was closed, the program not.
-    `asked` (text): an expression, to be remembered.
+    `asked` (text): an expression, to be remembered. `set_wanted` (folder): a pre-labelled set; `entry_wanted` (step),
+    `back_wanted`, `calibration_wanted`: another entry of the project's set, the one before, what its scores are worth.
     """
 
     open_wanted = Signal(object)
     settings_wanted = Signal(str)
     asked = Signal(str)
     left = Signal()
+    set_wanted = Signal(object)
+    entry_wanted = Signal(int)
+    back_wanted = Signal()
+    calibration_wanted = Signal()
 
     def __init__(self, view: View, preferences: Preferences | None = None, recent: Recent | None = None) -> None:
         super().__init__(view, preferences, recent)
@@ -101,6 +108,8 @@ class MainWindow(ShowingWindow):
                 listed[deed.menu].addSeparator()
             if not deed.name.startswith("object_"):
                 listed[deed.menu].addAction(action)
+        for name in REVIEWING:
+            self.acts[name].setEnabled(False)
         self.recent_menu = listed["File"].addMenu(self.tr("Recent projects"))
         listed["File"].insertMenu(self.acts["relink"], self.recent_menu)
         self.recent_menu.aboutToShow.connect(self._fill_recent)
@@ -114,13 +123,14 @@ class MainWindow(ShowingWindow):
         return {
             "open": self._choose_clips,
             "open_folder": lambda: self.open_paths(asks.folder_of_images(self, self._folder())),
+            "open_set": self._choose_set,
             "relink": lambda: self._with_clip(partial(menus.relink, self, view)),
             "remove_clip": lambda: self._with_clip(view.remove_clip),
             "save_copy": self._save_copy,
             "import_labels": lambda: self._with_clip(self._import),
             "export": self._export,
             "close_project": self._leave,
-            "quit": self.close,
+            "quit": lambda: self.window().close(),
             "undo": view.undo,
             "redo": view.redo,
             "stop": view.stop,
@@ -161,6 +171,10 @@ class MainWindow(ShowingWindow):
             "work_range": self._set_work_range,
             "next_expression": partial(self._next_expression, 1),
             "previous_expression": partial(self._next_expression, -1),
+            "next_entry": lambda: self.entry_wanted.emit(1),
+            "previous_entry": lambda: self.entry_wanted.emit(-1),
+            "entry_before": self.back_wanted.emit,
+            "calibration": self.calibration_wanted.emit,
             "next_clip": partial(self._next_clip, 1),
             "previous_clip": partial(self._next_clip, -1),
             **self._object_deeds(),
@@ -223,6 +237,9 @@ class MainWindow(ShowingWindow):
             made.setFocusPolicy(Qt.FocusPolicy.NoFocus)
             made.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
             self.candidates.actions_row.addWidget(made, 1)
+        dress(self.acts["previous_entry"], "up")
+        dress(self.acts["next_entry"], "down")
+        dress(self.acts["entry_before"], "undo")
         self.strip.fill([(tool, self.acts[f"tool_{tool.value}"]) for tool in Tool], self.acts["fit"])
         self._use_tool(Tool.POINT)
 
@@ -582,9 +599,14 @@ class MainWindow(ShowingWindow):
     def _choose_clips(self) -> None:
         self.open_paths(asks.clips_or_project(self, self._folder()))
 
+    def _choose_set(self) -> None:
+        folder = asks.labelled_set(self)
+        if folder is not None:
+            self.set_wanted.emit(folder)
+
     def open_paths(self, paths: Sequence[Path]) -> None:
-        """Clips join this project; a project is opened instead of it."""
-        projects = [path for path in paths if path.suffix == SUFFIX]
+        """Clips join this project; a project or a pre-labelled set is opened instead of it."""
+        projects = [path for path in paths if path.suffix == SUFFIX or set_folder(path) is not None]
         if projects:
             self.open_wanted.emit(projects[:1])
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from PySide6.QtCore import QByteArray, Qt, QTimer
@@ -23,6 +24,8 @@ LANE_PAUSE = 60
 """Milliseconds between two updates of lists and timeline at least."""
 CLIPS_PAUSE = 250
 """Milliseconds for which pictures of clips are gathered before the list is shown anew."""
+REVIEWING = ("next_entry", "previous_entry", "entry_before", "calibration")
+"""What can be done in a pre-labelled set alone."""
 MEMORY_PAUSE = 2000
 """Milliseconds between two looks at the memory in use."""
 
@@ -78,11 +81,18 @@ class WindowLayout(QMainWindow):
             for splitter, state in zip((self.across, self.upright), self.recent.splitters, strict=True):
                 splitter.restoreState(QByteArray.fromBase64(state.encode()))
 
+    def show_review(self, panel: QWidget, sizes: Sequence[int]) -> None:
+        """Has the queue of a pre-labelled set where the clips are: each project of it has one; `sizes` across."""
+        self.clips.give_way(panel)
+        self.across.setSizes(list(sizes))
+        for name in REVIEWING:
+            self.acts[name].setEnabled(True)
+
     def remembered(self, recent: Recent) -> Recent:
         """How the window lies, to be remembered."""
-        states = tuple(_base64(splitter.saveState()) for splitter in (self.across, self.upright))
+        states = tuple(as_base64(splitter.saveState()) for splitter in (self.across, self.upright))
         method = self.expressions.chosen_method
-        return replace(recent, geometry=_base64(self.saveGeometry()), splitters=states, method=method)
+        return replace(recent, geometry=as_base64(self.saveGeometry()), splitters=states, method=method)
 
 
 def _column(*widgets: QWidget, stretched: QWidget) -> QWidget:
@@ -96,5 +106,6 @@ def _column(*widgets: QWidget, stretched: QWidget) -> QWidget:
     return made
 
 
-def _base64(data: QByteArray) -> str:
+def as_base64(data: QByteArray) -> str:
+    """Qt's own bytes as text."""
     return bytes(data.toBase64().data()).decode()

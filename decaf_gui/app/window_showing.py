@@ -150,7 +150,7 @@ class ShowingWindow(WindowLayout):
         if frame == self.view.frame:
             self.picture = (frame, picture)
             self._on_shown()
-            QTimer.singleShot(0, self._look)
+            QTimer.singleShot(0, self, self._look)
 
     def _look(self) -> None:
         """Has the frame encoded for the first click, once it is on the screen: the models' imports would delay it."""

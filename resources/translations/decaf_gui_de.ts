@@ -24,6 +24,10 @@
         <translation>Ordner mit Bildern</translation>
     </message>
     <message>
+        <source>A pre-labelled set</source>
+        <translation>Ein vormarkierter Satz</translation>
+    </message>
+    <message>
         <source>Where is {0} now?</source>
         <translation>Wo liegt {0} jetzt?</translation>
     </message>
@@ -50,6 +54,14 @@
     <message>
         <source>A new object</source>
         <translation>Neues Objekt</translation>
+    </message>
+    <message>
+        <source>Accept all</source>
+        <translation>Alle annehmen</translation>
+    </message>
+    <message>
+        <source>Accept {0}</source>
+        <translation>{0} annehmen</translation>
     </message>
     <message>
         <source>{0} of {1} frames</source>
@@ -256,6 +268,10 @@
         <translation>Ordner mit Bildern öffnen...</translation>
     </message>
     <message>
+        <source>Open a pre-labelled set...</source>
+        <translation>Vormarkierten Satz öffnen...</translation>
+    </message>
+    <message>
         <source>Say where the clip lies now...</source>
         <translation>Neuen Ort des Clips angeben...</translation>
     </message>
@@ -434,6 +450,22 @@
     <message>
         <source>Previous clip</source>
         <translation>Vorheriger Clip</translation>
+    </message>
+    <message>
+        <source>Next entry to review</source>
+        <translation>Nächster Eintrag zum Durchsehen</translation>
+    </message>
+    <message>
+        <source>Previous entry to review</source>
+        <translation>Vorheriger Eintrag zum Durchsehen</translation>
+    </message>
+    <message>
+        <source>Back to the entry that was looked at before</source>
+        <translation>Zurück zum Eintrag, der zuvor angesehen wurde</translation>
+    </message>
+    <message>
+        <source>Calibration: what scores are worth...</source>
+        <translation>Kalibrierung: was Bewertungen wert sind...</translation>
     </message>
     <message>
         <source>Next candidate</source>
@@ -1139,6 +1171,46 @@
         <source>Main memory for the features that no longer fit on the device.</source>
         <translation>Hauptspeicher für die Merkmale, die nicht mehr auf das Gerät passen.</translation>
     </message>
+    <message>
+        <source>{0} % [{1}, {2}] on {3} decisions</source>
+        <translation>{0} % [{1}, {2}] bei {3} Entscheidungen</translation>
+    </message>
+    <message>
+        <source>{0} % [{1}, {2}] on 1 decision</source>
+        <translation>{0} % [{1}, {2}] bei 1 Entscheidung</translation>
+    </message>
+    <message>
+        <source>{0} to judge</source>
+        <translation>{0} zu beurteilen</translation>
+    </message>
+    <message>
+        <source>nothing found</source>
+        <translation>nichts gefunden</translation>
+    </message>
+    <message>
+        <source>reviewed</source>
+        <translation>durchgesehen</translation>
+    </message>
+    <message>
+        <source>failed</source>
+        <translation>gescheitert</translation>
+    </message>
+    <message>
+        <source>being labelled</source>
+        <translation>wird gerade markiert</translation>
+    </message>
+    <message>
+        <source>not labelled yet</source>
+        <translation>noch nicht markiert</translation>
+    </message>
+    <message>
+        <source>{0}, doubt {1:.2f}, best score {2:.2f}</source>
+        <translation>{0}, Zweifel {1:.2f}, beste Bewertung {2:.2f}</translation>
+    </message>
+    <message>
+        <source>score {0:.2f}</source>
+        <translation>Bew. {0:.2f}</translation>
+    </message>
 </context>
 <context>
     <name>AnswerPanel</name>
@@ -1187,6 +1259,77 @@
     <message>
         <source>Close</source>
         <translation>Schließen</translation>
+    </message>
+</context>
+<context>
+    <name>CalibrationDialog</name>
+    <message>
+        <source>Calibration: what scores are worth</source>
+        <translation>Kalibrierung: was Bewertungen wert sind</translation>
+    </message>
+    <message>
+        <source>Find the threshold</source>
+        <translation>Schwelle suchen</translation>
+    </message>
+    <message>
+        <source>The lowest score above which the interval begins at this precision or better</source>
+        <translation>Die niedrigste Bewertung, über der das Intervall bei dieser Genauigkeit oder besser beginnt</translation>
+    </message>
+    <message>
+        <source>Take back the {0} accepted last</source>
+        <translation>Die {0} zuletzt angenommenen zurücknehmen</translation>
+    </message>
+    <message>
+        <source>Nothing has been decided in this set yet. Judge some candidates: each accepted or rejected one tells what its score is worth.</source>
+        <translation>In diesem Satz ist noch nichts entschieden. Beurteilen Sie einige Kandidaten: Jeder angenommene oder abgelehnte sagt, was seine Bewertung wert ist.</translation>
+    </message>
+    <message>
+        <source>Of the candidates that persons decided on at or above a score: the share that they accepted, and Wilson&apos;s 95 % interval. Candidates that were accepted by their score alone do not count. It holds for the rest of the set as far as those that were decided on are like the rest; the most doubtful ones, reviewed first, tend to be worse.</source>
+        <translation>Von den Kandidaten ab einer Bewertung, über die Menschen entschieden haben: der Anteil, den sie angenommen haben, und Wilsons 95-%-Intervall. Kandidaten, die allein nach ihrer Bewertung angenommen wurden, zählen nicht. Für den Rest des Satzes gilt das, soweit die entschiedenen dem Rest gleichen; die zweifelhaftesten, die zuerst durchgesehen werden, sind eher schlechter.</translation>
+    </message>
+    <message>
+        <source>Above</source>
+        <translation>Ab</translation>
+    </message>
+    <message>
+        <source>Precision</source>
+        <translation>Genauigkeit</translation>
+    </message>
+    <message>
+        <source>95 % interval</source>
+        <translation>95-%-Intervall</translation>
+    </message>
+    <message>
+        <source>Decisions</source>
+        <translation>Entscheidungen</translation>
+    </message>
+    <message>
+        <source>Waiting</source>
+        <translation>Warten</translation>
+    </message>
+    <message>
+        <source>Precision of at least</source>
+        <translation>Genauigkeit mindestens</translation>
+    </message>
+    <message>
+        <source>Scores above</source>
+        <translation>Bewertung ab</translation>
+    </message>
+    <message>
+        <source>no score yet: more decisions are needed</source>
+        <translation>noch keine: Es braucht mehr Entscheidungen</translation>
+    </message>
+    <message>
+        <source>Above {0} nothing has been decided yet.</source>
+        <translation>Ab {0} ist noch nichts entschieden.</translation>
+    </message>
+    <message>
+        <source>Above {0}: {1}</source>
+        <translation>Ab {0}: {1}</translation>
+    </message>
+    <message>
+        <source>Accept all {0} waiting above {1}...</source>
+        <translation>Alle {0} wartenden ab {1} annehmen...</translation>
     </message>
 </context>
 <context>
@@ -2017,6 +2160,13 @@ Verliert {2}</translation>
     </message>
 </context>
 <context>
+    <name>PrecisionPlot</name>
+    <message>
+        <source>Precision above each score</source>
+        <translation>Genauigkeit ab jeder Bewertung</translation>
+    </message>
+</context>
+<context>
     <name>ReceiptBar</name>
     <message>
         <source>Keep all of it</source>
@@ -2029,6 +2179,144 @@ Verliert {2}</translation>
     <message>
         <source>Takes back what changed of {0} on frames {1}; the rest stays</source>
         <translation>Nimmt zurück, was sich an {0} in Bild {1} geändert hat; der Rest bleibt</translation>
+    </message>
+</context>
+<context>
+    <name>ReviewPanel</name>
+    <message>
+        <source>Stop; what is accepted stays accepted</source>
+        <translation>Anhalten; was angenommen ist, bleibt angenommen</translation>
+    </message>
+    <message>
+        <source>Calibration...</source>
+        <translation>Kalibrierung...</translation>
+    </message>
+    <message>
+        <source>What decisions so far say of the scores; accept what a score vouches for</source>
+        <translation>Was die bisherigen Entscheidungen über die Bewertungen sagen; annehmen, wofür eine Bewertung bürgt</translation>
+    </message>
+    <message>
+        <source>Filter</source>
+        <translation>Filtern</translation>
+    </message>
+    <message>
+        <source>Go on when all is judged</source>
+        <translation>Weitergehen, wenn alles beurteilt ist</translation>
+    </message>
+    <message>
+        <source>All</source>
+        <translation>Alle</translation>
+    </message>
+    <message>
+        <source>To review</source>
+        <translation>Durchzusehen</translation>
+    </message>
+    <message>
+        <source>Reviewed</source>
+        <translation>Durchgesehen</translation>
+    </message>
+    <message>
+        <source>Failed</source>
+        <translation>Gescheitert</translation>
+    </message>
+    <message>
+        <source>Not labelled yet</source>
+        <translation>Noch nicht markiert</translation>
+    </message>
+    <message>
+        <source>Most doubtful first</source>
+        <translation>Zweifelhafteste zuerst</translation>
+    </message>
+    <message>
+        <source>Lowest score first</source>
+        <translation>Niedrigste Bewertung zuerst</translation>
+    </message>
+    <message>
+        <source>Clip by clip</source>
+        <translation>Clip für Clip</translation>
+    </message>
+    <message>
+        <source>Review: {0}</source>
+        <translation>Durchsicht: {0}</translation>
+    </message>
+    <message>
+        <source>%v of %m clips</source>
+        <translation>%v von %m Clips</translation>
+    </message>
+    <message>
+        <source>{0} of {1} reviewed</source>
+        <translation>{0} von {1} durchgesehen</translation>
+    </message>
+    <message>
+        <source>{0} failed</source>
+        <translation>{0} gescheitert</translation>
+    </message>
+    <message>
+        <source>{0} not labelled yet</source>
+        <translation>{0} noch nicht markiert</translation>
+    </message>
+</context>
+<context>
+    <name>ReviewWindow</name>
+    <message>
+        <source>Reading the set...</source>
+        <translation>Der Satz wird gelesen...</translation>
+    </message>
+    <message>
+        <source>Close the set</source>
+        <translation>Satz schließen</translation>
+    </message>
+    <message>
+        <source>Entries can be reviewed as soon as they are labelled.</source>
+        <translation>Einträge können durchgesehen werden, sobald sie markiert sind.</translation>
+    </message>
+    <message>
+        <source>No other entry that is listed waits for review.</source>
+        <translation>Kein anderer Eintrag der Liste wartet auf Durchsicht.</translation>
+    </message>
+    <message>
+        <source>No other entry waits for review.</source>
+        <translation>Kein anderer Eintrag wartet auf Durchsicht.</translation>
+    </message>
+    <message>
+        <source>{0} could not be labelled. {1} The next run of decaf-gui prelabel tries it again.</source>
+        <translation>{0} konnte nicht markiert werden. {1} Der nächste Lauf von decaf-gui prelabel versucht es wieder.</translation>
+    </message>
+    <message>
+        <source>Candidates accepted by their score: {0} (clips: {1}).</source>
+        <translation>Nach ihrer Bewertung angenommene Kandidaten: {0} (Clips: {1}).</translation>
+    </message>
+    <message>
+        <source>Candidates that wait for a word again: {0} (clips: {1}).</source>
+        <translation>Kandidaten, die wieder auf ein Wort warten: {0} (Clips: {1}).</translation>
+    </message>
+    <message>
+        <source>{0} is not labelled yet: it can be reviewed as soon as it is.</source>
+        <translation>{0} ist noch nicht markiert und kann durchgesehen werden, sobald es das ist.</translation>
+    </message>
+    <message>
+        <source>Accept all {0} candidates above {1} that wait for a word, in {2} clips, without looking at them?
+
+So far above it: {3}.
+
+They are marked as accepted by their score; it can be taken back.</source>
+        <translation>Alle {0} Kandidaten ab {1}, die auf ein Wort warten, in {2} Clips annehmen, ohne sie anzusehen?
+
+Darüber bisher: {3}.
+
+Sie werden als nach ihrer Bewertung angenommen vermerkt; das lässt sich zurücknehmen.</translation>
+    </message>
+    <message>
+        <source>Take back</source>
+        <translation>Zurücknehmen</translation>
+    </message>
+    <message>
+        <source>{0} is as it was: {1}</source>
+        <translation>{0} ist wie zuvor: {1}</translation>
+    </message>
+    <message>
+        <source>{0} more clips are as they were.</source>
+        <translation>{0} weitere Clips sind wie zuvor.</translation>
     </message>
 </context>
 <context>
@@ -2172,6 +2460,12 @@ Projekt öffnen</translation>
 of images</source>
         <translation>Ordner mit
 Bildern öffnen</translation>
+    </message>
+    <message>
+        <source>Review a
+pre-labelled set</source>
+        <translation>Vormarkierten Satz
+durchsehen</translation>
     </message>
     <message>
         <source>Try

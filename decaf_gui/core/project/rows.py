@@ -132,12 +132,16 @@ class TrackletRow(Row):
 
 @dataclass(frozen=True, slots=True)
 class VerdictRow(Row):
-    """What a person said of a tracklet, and the object that an accepted one became or was linked to."""
+    """What a person said of a tracklet, and the object that an accepted one became or was linked to.
+
+    `above` is the score from which on a person had candidates accepted without looking at them; None: it was judged.
+    """
 
     KEY: ClassVar[tuple[str, ...]] = ("tracklet",)
     tracklet: int
     state: State
     object: int | None = None
+    above: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,23 +27,29 @@ from decaf_gui.core.project.rows import (
     NAMES,
     REFERENCES,
     TABLES,
+    AnswerRow,
     Change,
     ClipRow,
+    ExpressionRow,
     MaskRow,
     ObjectRow,
     Project,
     PromptRow,
     Row,
+    TrackletRow,
+    VerdictRow,
 )
 
 SUFFIX = ".decaf"
 APPLICATION = 0x44434146
 """SQLite's application id of our files ("DCAF")."""
-VERSION = 3
+VERSION = 4
 REFERENCED = frozenset(target for targets in REFERENCES.values() for target in targets.values())
 """Tables whose rows others name."""
 LARGEST_VALUE = 256 << 20
 """No value in a project is larger; a file that says otherwise is refused."""
+GLANCED: tuple[type[Row], ...] = (ClipRow, ExpressionRow, TrackletRow, VerdictRow, ObjectRow, AnswerRow)
+"""What `glance` reads."""
 UNFINISHED = ("SQLITE_READONLY_ROLLBACK", "SQLITE_READONLY_RECOVERY", "SQLITE_READONLY_CANTINIT")
 """A killed writer left a journal, which SQLite plays back when the file is opened for writing."""
 HEADER = b"SQLite format 3\0"
@@ -310,7 +316,16 @@ def _add_attributes(connection: sqlite3.Connection) -> None:
         connection.execute(f'ALTER TABLE "{table}" ADD COLUMN {column}')
 
 
-MIGRATIONS: dict[int, Callable[[sqlite3.Connection], object]] = {1: _add_prompt_base, 2: _add_attributes}
+def _add_above(connection: sqlite3.Connection) -> None:
+    """4: verdicts keep whether candidates were accepted by their score alone."""
+    connection.execute('ALTER TABLE "verdict" ADD COLUMN "above" REAL')
+
+
+MIGRATIONS: dict[int, Callable[[sqlite3.Connection], object]] = {
+    1: _add_prompt_base,
+    2: _add_attributes,
+    3: _add_above,
+}
 """From a version to the next."""
 
 
@@ -385,6 +400,30 @@ def _read(connection: sqlite3.Connection, path: Path) -> Project:
     except (BadInput, sqlite3.Error, ValueError, TypeError, KeyError, OverflowError) as error:
         raise BadInput(f"{path} is damaged: {error}. A copy or backup may be whole.") from None
     return project
+
+
+def glance(path: str | Path) -> Project:
+    """The rows of a project that are quick to read, whatever it holds: no masks, maps, prompts or marks of frames.
+
+    Candidates come with empty `masks`. The file may be written by another process meanwhile. Raises BadInput when it is
+    not there, no project of this version, or cannot be read now.
+    """
+    path = Path(path)
+    tables: dict[type[Row], dict[Any, Row]] = {}
+    try:
+        with _connected(_readable(path)) as connection:
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+            if version != VERSION:
+                raise BadInput(f"{path} has version {version}, this program reads {VERSION}: open it once for writing.")
+            connection.execute("BEGIN")  # all tables as they were at one moment
+            for kind in GLANCED:
+                columns = _columns(kind)
+                names = ", ".join("x''" if type_ is bytes else f'"{name}"' for name, type_ in columns.items())
+                found = connection.execute(f'SELECT {names} FROM "{NAMES[kind]}"')
+                tables[kind] = {row.key: row for row in (_row(kind, columns, values) for values in found)}
+    except (sqlite3.Error, ValueError, TypeError) as error:
+        raise BadInput(f"{path} cannot be read: {error}.") from None
+    return Project(tables)
 
 
 def _row(kind: type[Row], columns: Mapping[str, Any], values: Sequence[Any]) -> Row:

@@ -366,6 +366,7 @@ def make_second_version(path):
         for table, columns in ADDED.items():
             for column in columns:
                 old.execute(f'ALTER TABLE "{table}" DROP COLUMN "{column}"')
+        old.execute('ALTER TABLE "verdict" DROP COLUMN "above"')
         old.execute("PRAGMA user_version = 2")
     old.close()
 

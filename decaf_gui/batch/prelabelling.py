@@ -10,8 +10,6 @@ import logging
 import time
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, replace
-from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 from decaf_gui.batch.labelling import Plan
@@ -26,6 +24,7 @@ from decaf_gui.formats.base import Written
 from decaf_gui.formats.projects import label_set_of_project
 from decaf_gui.formats.registry import format_named
 from decaf_gui.pipeline.models import card_of, source_of, weights_hash
+from decaf_gui.pipeline.steering import prompts_digest
 
 log = logging.getLogger(__name__)
 
@@ -63,21 +62,12 @@ def identity_of(plan: Plan) -> dict[str, Any]:
 
     Raises BadInput for models that are not on this machine.
     """
-    cards = (card_of("mllm", plan.mllm), card_of("sam", plan.sam))
-    models: dict[str, Any] = {card.kind: f"{card.id}, weights {weights_hash(source_of(card))[:16]}" for card in cards}
+    mllm, sam = card_of("mllm", plan.mllm), card_of("sam", plan.sam)
+    models = {card.kind: f"{card.id}, weights {weights_hash(source_of(card))[:16]}" for card in (mllm, sam)}
     rooms = {room: values for room, values in plan.settings.as_dict().items() if room != "memory"}
     settings = {f"{room}.{name}": value for room, values in rooms.items() for name, value in values.items()}
-    return {**models, "dtype": plan.dtype, **settings, **_soft_prompts(plan.settings.grounding.steering)}
-
-
-def _soft_prompts(file: str) -> dict[str, str]:
-    """What the soft prompts hold, where there are some: a path alone does not say which they are."""
-    if not file:
-        return {}
-    try:
-        return {"soft prompts": sha256(Path(file).expanduser().read_bytes()).hexdigest()[:16]}
-    except OSError as error:
-        raise BadInput(f"{file} cannot be read as soft prompts: {error.strerror or error}.") from None
+    steering = prompts_digest(plan.settings.grounding.steering, mllm) or "none"
+    return {**models, "dtype": plan.dtype, **settings, "grounding.steering": steering}
 
 
 def prelabel(worklist: WorkList, runner: Runner, plan: Plan, workers: int = 1) -> Generator[Event, None, None]:

@@ -16,6 +16,7 @@ from killed_prelabel import FORMATS, run_here
 from PIL import Image
 from pycocotools import mask as coco
 from quick_engine import FRAMES, QuickEngine, box, write_clip, write_source
+from safetensors.numpy import save_file
 
 from decaf_gui.batch.labelling import Plan, reports_of
 from decaf_gui.batch.prelabelling import Exported, Finished, Overall, identity_of, prelabel
@@ -206,12 +207,12 @@ def test_the_identity_is_of_models_and_settings_but_not_of_memory_or_device(tmp_
     assert identity_of(plan) == identity_of(same)
     assert identity_of(plan) != identity_of(Plan(tmp_path, settings=Settings().changed({"tau_trk": "0.123"})))
     assert identity_of(plan) != identity_of(Plan(tmp_path, dtype="float16"))
-    (tmp_path / "prompts").write_bytes(b"1")
+    save_file({"frame": np.zeros(1)}, tmp_path / "prompts", {"sha256": "1"})
     steered = Plan(tmp_path, settings=Settings().changed({"steering": str(tmp_path / "prompts")}))
     before = identity_of(steered)
-    (tmp_path / "prompts").write_bytes(b"2")
+    save_file({"frame": np.zeros(1)}, tmp_path / "prompts", {"sha256": "2"})
     assert identity_of(steered) != before
-    with pytest.raises(BadInput, match="cannot be read as soft prompts"):
+    with pytest.raises(BadInput, match="no soft prompts at /nowhere"):
         identity_of(Plan(tmp_path, settings=Settings().changed({"steering": "/nowhere"})))
 
 

@@ -63,7 +63,9 @@ def identity_of(plan: Plan) -> dict[str, Any]:
     Raises BadInput for models that are not on this machine.
     """
     mllm, sam = card_of("mllm", plan.mllm), card_of("sam", plan.sam)
-    models = {card.kind: f"{card.id}, weights {weights_hash(source_of(card))[:16]}" for card in (mllm, sam)}
+    models: dict[str, Any] = {
+        card.kind: f"{card.id}, weights {weights_hash(source_of(card))[:16]}" for card in (mllm, sam)
+    }
     rooms = {room: values for room, values in plan.settings.as_dict().items() if room != "memory"}
     settings = {f"{room}.{name}": value for room, values in rooms.items() for name, value in values.items()}
     steering = prompts_digest(plan.settings.grounding.steering, mllm) or "none"

@@ -111,7 +111,7 @@ CROSSING = Scene(
         "the purple heart",
         "the red cross",
         "the blue shape",
-        "the shape that moves left",
+        "the shape that moves right",
         "the shape that stands still",
         "the shape above the blue star",
     ),
@@ -192,7 +192,7 @@ HIDE_AND_SEEK = Scene(
         ("position", "the shape at the top", (3,)),
         ("relation", "the shape above the green square", (3,)),
     ),
-    ready=("the orange star", "the red circle", "the shape that moves left", "the small shape", "the large shape"),
+    ready=("the orange star", "the red circle", "the shape that stands still", "the small shape", "the large shape"),
 )
 
 SIZES = Scene(

@@ -23,7 +23,7 @@ from decaf_gui.demo.scores import (
 )
 from decaf_gui.demo.scores_tracking import tracking_values
 from decaf_gui.demo.shapes import ShapesClip, make_clip
-from decaf_gui.demo.shapes_benchmark import Interval, bootstrap
+from decaf_gui.demo.shapes_benchmark import Interval, bootstrap, within
 from decaf_gui.demo.world import ShapesExpression
 from decaf_gui.pipeline.engine import Engine
 
@@ -138,7 +138,7 @@ def _proposed(engine: Engine, clip: Clip, shapes: ShapesClip, wanted: ShapesExpr
             yield from proposal_values(event.proposal, shapes, wanted)
             answers = yield from background_answers(engine, clip, event.proposal.grounding)
             yield from answer_values("background word", answers, shapes.background)
-            named = yield from attributes_named(engine, clip, wanted.text)
+            named = yield from within(attributes_named(engine, clip, wanted.text))
             yield from attribute_values(named, shapes, wanted)
 
 

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import fmean
 from types import MappingProxyType, TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,7 @@ from decaf_gui.pipeline.steering import prompts_digest
 KIND_SEEDS, MEDIUM_SEEDS = range(20_000, 20_032), range(21_000, 21_032)
 RESAMPLES, BOOTSTRAP_SEED = 2000, 0
 MEASURES = ("jf", "j", "f", "pointing")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,19 +303,19 @@ def _run_clip(
 ) -> Iterator[Event]:
     with tempfile.TemporaryDirectory() as folder, open_shapes(shapes, Path(folder)) as clip:
         for said, name in todo:
-            record = scored(name, shapes, said, (yield from _within(runners[name](engine, clip, said.text))))
+            record = scored(name, shapes, said, (yield from within(runners[name](engine, clip, said.text))))
             ledger.add(record)
             yield Measured(record)
     engine.free()
 
 
-def _within(events: Generator[Event, None, Found]) -> Generator[Event, None, Found]:
+def within(events: Generator[Event, None, Result]) -> Generator[Stage, None, Result]:
     """The stages of a run as steps inside of the evaluation's; no other event."""
     while True:
         try:
             event = next(events)
         except StopIteration as end:
-            found: Found = end.value
+            found: Result = end.value
             return found
         if isinstance(event, Stage):
             yield Stage(event.name, event.done, event.total, event.note, within=True)

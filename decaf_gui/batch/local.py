@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
@@ -48,7 +48,8 @@ def run_local(works: Iterator[ClipWork], plan: Plan, workers: int) -> Generator[
     crew: dict[int, Worker] = {}
     try:
         for place, work in zip(range(count), works, strict=False):  # the range first: no work is taken in vain
-            crew[place] = _hired(place, count, plan, work)
+            with _undisturbed():
+                crew[place] = _hired(place, count, plan, work)
         while crew:
             for worker in _speaking(crew):
                 report = _heard(worker)
@@ -99,7 +100,26 @@ def _go_on(crew: dict[int, Worker], worker: Worker, work: ClipWork | None, count
     else:
         worker.pipe.close()
         worker.process.close()
-        crew[worker.place] = _hired(worker.place, count, plan, work)
+        with _undisturbed():
+            crew[worker.place] = _hired(worker.place, count, plan, work)
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Holds Ctrl+C and SIGTERM back while a process is started: a half-started one would complain with a traceback."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    told: list[int] = []
+    signals = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, lambda which, _: told.append(which)) for number in signals}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if told:
+            signal.raise_signal(told[0])
 
 
 def _hired(place: int, count: int, plan: Plan, work: ClipWork) -> Worker:

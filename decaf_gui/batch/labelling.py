@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING
 from decaf_gui.batch.reports import Failed, Labelled, Progressed, Report, Started
 from decaf_gui.batch.worklist import ClipWork, Result, Wanted, project_path
 from decaf_gui.core.clip import Clip
-from decaf_gui.core.doubt import doubts
 from decaf_gui.core.errors import BadInput, DecafError
 from decaf_gui.core.events import Event, Proposed, Stage
 from decaf_gui.core.memory import peak_bytes
-from decaf_gui.core.project.edits import tracklet_masks
+from decaf_gui.core.project.doubtful import candidate_doubts
 from decaf_gui.core.project.keeping import keep_clip, keep_proposal, known_clip
 from decaf_gui.core.project.locking import Lock
 from decaf_gui.core.project.rows import ClipRow, ExpressionRow, GroundingRow, Project, TrackletRow
@@ -154,11 +153,8 @@ def result_of(project: Project, clip: int, name: str, wanted: Wanted, seconds: f
 
 
 def _doubt(project: Project, tracklet: TrackletRow) -> float:
-    """The highest doubt about a candidate's masks, as `object_doubts` has it once the candidate is accepted."""
-    masks = tracklet_masks(project, tracklet.id)
-    maps, sampled = project.attention(tracklet.expression) or (None, ())
-    found = doubts(masks, dict.fromkeys(masks, tracklet.sam), None, maps, sampled)
-    return max((doubt.total for doubt in found.values()), default=0.0)
+    """The highest doubt about a candidate's masks."""
+    return max((doubt.total for doubt in candidate_doubts(project, tracklet.id).values()), default=0.0)
 
 
 # --- as runners pass it on -------------------------------------------------------------------------------------

@@ -133,7 +133,7 @@ def tour(window: MainWindow) -> Iterator[str]:
     view.accept()
     rest(window)
     view.show_attention(None)
-    for text in ("the red cross", "the blue shape"):
+    for text in ("the red cross", "the blue star"):
         view.propose(text)
         rest(window)
         view.accept()

@@ -110,7 +110,7 @@ CROSSING = Scene(
     ready=(
         "the purple heart",
         "the red cross",
-        "the blue shape",
+        "the blue star",
         "the shape that moves right",
         "the shape that stands still",
         "the shape above the blue star",

@@ -603,7 +603,7 @@ def bench(
     device: Device = "cpu",
     as_json: Json = False,
 ) -> None:
-    """Measure how fast this is, as ratios in one run. Without names: everything, about 20 minutes on two cores."""
+    """Measure how fast this is, as ratios in one run. Without names: everything, some 20 minutes on two cores."""
     from decaf_gui import commands
     from decaf_gui.bench.results import Options
 

@@ -1,0 +1,96 @@
+"""Everything that can be done to a project, as data: an `Edit` holds its rows before and after.
+
+Each function looks at a project and returns the edit; nothing changes until somebody applies and stores it.
+All raise BadInput when the edit cannot be: an unknown row, a locked frame, a mask of another size.
+"""
+
+from decaf_gui.core.project.edits.clips import (
+    add_clip,
+    add_expression,
+    add_label,
+    relink_clip,
+    remove_clip,
+    remove_expression,
+    set_no_target,
+    set_work_range,
+)
+from decaf_gui.core.project.edits.draft import Draft, Edit
+from decaf_gui.core.project.edits.frames import (
+    NewMask,
+    copy_mask,
+    delete_masks,
+    mark_absent,
+    prompt_row,
+    remove_prompt,
+    replace_masks,
+    replace_tracked,
+    revert_frames,
+    set_locked,
+    set_prompt,
+    set_reviewed,
+)
+from decaf_gui.core.project.edits.objects import (
+    NewObject,
+    add_object,
+    import_objects,
+    merge,
+    recolour,
+    relabel,
+    remove_object,
+    rename,
+    set_answer,
+    split,
+    swap,
+)
+from decaf_gui.core.project.edits.proposals import (
+    OVERLAP,
+    accept,
+    add_proposal,
+    likely_objects,
+    reject,
+    reopen,
+    tracklet_masks,
+)
+
+__all__ = [
+    "OVERLAP",
+    "Draft",
+    "Edit",
+    "NewMask",
+    "NewObject",
+    "accept",
+    "add_clip",
+    "add_expression",
+    "add_label",
+    "add_object",
+    "add_proposal",
+    "copy_mask",
+    "delete_masks",
+    "import_objects",
+    "likely_objects",
+    "mark_absent",
+    "merge",
+    "prompt_row",
+    "recolour",
+    "reject",
+    "relabel",
+    "relink_clip",
+    "remove_clip",
+    "remove_expression",
+    "remove_object",
+    "remove_prompt",
+    "rename",
+    "reopen",
+    "replace_masks",
+    "replace_tracked",
+    "revert_frames",
+    "set_answer",
+    "set_locked",
+    "set_no_target",
+    "set_prompt",
+    "set_reviewed",
+    "set_work_range",
+    "split",
+    "swap",
+    "tracklet_masks",
+]

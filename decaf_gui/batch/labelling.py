@@ -173,7 +173,7 @@ def reports_of(engine: Engine, work: ClipWork, plan: Plan, worker: str) -> Itera
         yield Labelled(work.clip, worker, last.results, last.warnings, time.monotonic() - begun, peak_bytes())
     finally:
         engine.free()
-        gc.collect()  # PyAV has decoders in cycles, and beside so many objects the collector rarely comes by itself
+        gc.collect()  # PyAV's side data and their frame hold each other, and the collector rarely comes by itself
 
 
 def _progress(events: Iterator[Event], clip: str, worker: str) -> Generator[Report, None, ClipLabelled]:

@@ -101,43 +101,52 @@ class Listed(NamedTuple):
         return cls(packet.pts, packet.dts, packet.is_keyframe, packet.is_discard, packet.is_corrupt)
 
 
+class Fed:
+    """The packets of a run on their way to the decoder; `count` of them lie behind in decoding order."""
+
+    def __init__(self, packets: Packets, count: int) -> None:
+        self._packets, self.count = packets, count
+
+    def __iter__(self) -> Fed:
+        return self
+
+    def __next__(self) -> Packet[VideoStream]:
+        packet = next(self._packets)
+        self.count += 1
+        return packet
+
+
 class Run:
     """One forward run of the decoder, from the start of the file or from the keyframe `start`.
 
-    Iterating gives (number, frame). `fed` packets lie behind in decoding order; `next` is the lowest frame
-    number that can still come.
+    Iterating gives (number, frame); `next` is the lowest frame number that can still come. Nothing that a run holds
+    refers to it: decoder and pictures go with it at once, not when the garbage collector comes by.
     """
 
     def __init__(
         self, packets: Packets, stream: VideoStream, timeline: Timeline | None, start: Key | None = None
     ) -> None:
-        self.fed = start.position if start else 0
         self.next = 0
+        self._fed = Fed(packets, start.position if start else 0)
         self._timeline, self._start = timeline, start
-        self._frames = self._numbered(self._decoded(packets, stream))
+        self._frames, self._ordinals = _decoded(self._fed, stream), count()
 
     def __iter__(self) -> Iterator[tuple[int, VideoFrame]]:
-        return self._frames
+        return self
+
+    def __next__(self) -> tuple[int, VideoFrame]:
+        for frame in self._frames:
+            number = next(self._ordinals) if self._timeline is None else self._find(self._timeline, frame)
+            if number is not None:
+                self.next = number + 1
+                return number, frame
+        raise StopIteration
 
     def leads_to(self, number: int) -> bool:
         """Whether going on is the way to frame `number`: it lies ahead, with no keyframe to jump to before it."""
         if number <= self.next or self._timeline is None:
             return number >= self.next
-        return all(key.position < self.fed for key in self._timeline.entries(number)[:1])
-
-    def _decoded(self, packets: Packets, stream: VideoStream) -> Iterator[VideoFrame]:
-        for packet in packets:
-            self.fed += 1
-            yield from _decode(stream, packet)
-        yield from _decode(stream, None)
-
-    def _numbered(self, frames: Iterator[VideoFrame]) -> Iterator[tuple[int, VideoFrame]]:
-        ordinals = count()
-        for frame in frames:
-            number = next(ordinals) if self._timeline is None else self._find(self._timeline, frame)
-            if number is not None:
-                self.next = number + 1
-                yield number, frame
+        return all(key.position < self._fed.count for key in self._timeline.entries(number)[:1])
 
     def _find(self, timeline: Timeline, frame: VideoFrame) -> int | None:
         if frame.pts is None or (self._start and frame.pts < self._start.pts):
@@ -308,6 +317,12 @@ def _packets(container: InputContainer, stream: VideoStream) -> Packets:
                 yield packet
     except av.FFmpegError:
         return
+
+
+def _decoded(packets: Iterable[Packet[VideoStream]], stream: VideoStream) -> Iterator[VideoFrame]:
+    for packet in packets:
+        yield from _decode(stream, packet)
+    yield from _decode(stream, None)
 
 
 def _decode(stream: VideoStream, packet: Packet[VideoStream] | None) -> Sequence[VideoFrame]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import random
 import shutil
@@ -160,6 +161,24 @@ def test_the_fingerprint_is_of_both_ends_of_the_file(mp4: Path, tmp_path: Path) 
     shutil.copy(mp4, tmp_path / "elsewhere.mp4")
     with Clip.open(tmp_path / "elsewhere.mp4") as moved:
         assert moved.fingerprint == clip.fingerprint
+
+
+def test_a_closed_clip_leaves_no_decoder_to_the_garbage_collector(mp4: Path) -> None:
+    def decoders() -> int:
+        return sum(isinstance(thing, av.container.InputContainer | av.video.VideoStream) for thing in gc.get_objects())
+
+    gc.collect()
+    before = decoders()
+    gc.disable()
+    try:
+        with Clip.open(mp4) as clip:
+            assert clip[7].any()
+            assert clip[2].any()
+            assert decoders() > before, "the count sees them"
+        del clip
+        assert decoders() == before
+    finally:
+        gc.enable()
 
 
 def test_a_long_mp4_is_open_within_a_second(tmp_path: Path) -> None:

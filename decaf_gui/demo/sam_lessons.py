@@ -19,7 +19,15 @@ from decaf_gui.demo.sam_losses import (
     mask_iou,
     pixel_loss,
 )
-from decaf_gui.demo.sam_prompts import Style, as_logits, correcting_clicks, disturbed, first_prompt, joined
+from decaf_gui.demo.sam_prompts import (
+    Style,
+    as_logits,
+    correcting_clicks,
+    disturbed,
+    first_prompt,
+    joined,
+    plain_corrections,
+)
 from decaf_gui.demo.sam_stages import Stage
 from decaf_gui.demo.sam_steps import Bank, Teacher, Vision, encode, new_bank, remember, step_frame, upsampled
 
@@ -48,17 +56,37 @@ def picture_losses(
     truth = batch.masks[0].flatten(0, 1)
     teacher.truth = torch.ones(len(truth), device=truth.device)
     vision = encode(model, batch.images[0], objects)
-    prompt = first_prompt(rng, truth)
+    prompt = first_prompt(rng, truth, stage.boxes)
     step_frame(model, vision, 0, new_bank(), prompt)
     logits = upsampled(teacher.masks, side)
     identity = identity_loss(logits.unflatten(0, (-1, objects)), batch.masks[0])
     loss = mask_losses(logits, truth, teacher.ious, ripe) + (1.0 if ripe < 0.5 else 0.5) * identity
     loss = loss + 0.2 * functional.softplus(-teacher.scores).mean()
     meters = {"identity": float(identity.detach()), "click": float(mask_iou(logits, truth).mean())}
-    if ripe >= 0.8 or rng.random() < stage.corrections[0]:
-        more, told = _corrections(model, teacher, vision, batch, rng, ripe, stage, (logits, prompt))
+    if rng.random() < stage.corrections[0]:
+        learn = _plain_correction if stage.plain else _corrections
+        more, told = learn(model, teacher, vision, batch, rng, ripe, stage, (logits, prompt))
         loss, meters = loss + more, meters | told
     return loss, meters
+
+
+def _plain_correction(
+    model: Any,
+    teacher: Teacher,
+    vision: Vision,
+    batch: Batch,
+    rng: np.random.Generator,
+    ripe: float,
+    _stage: Stage,
+    first: tuple[Tensor, Any],
+) -> tuple[Tensor, Meters]:
+    """A second click that is taken together with the first prompt and the logits it gave."""
+    logits, prompt = first
+    truth = batch.masks[0].flatten(0, 1)
+    prompt = joined(prompt, plain_corrections(rng, logits.detach(), truth))
+    step_frame(model, vision, 0, new_bank(), prompt, previous=teacher.masks.detach().clamp(-32, 32))
+    logits = upsampled(teacher.masks, batch.images.shape[-1])
+    return mask_losses(logits, truth, teacher.ious, ripe), {"logits": float(mask_iou(logits, truth).mean())}
 
 
 def _corrections(
@@ -74,7 +102,7 @@ def _corrections(
     """One or two clicks that correct a first mask, in one of the ways in which the program passes them on."""
     logits, prompt = first
     side, truth = batch.images.shape[-1], batch.masks[0].flatten(0, 1)
-    chances = (1 - WITH_LOGITS - stage.given, stage.given, WITH_LOGITS)
+    chances = (1 - stage.given - WITH_LOGITS, stage.given, WITH_LOGITS)
     style = STYLES[int(rng.choice(len(STYLES), p=chances))]
     base = disturbed(rng, logits.detach(), truth, batch.masks.shape[2], stage.own) if style == "base" else None
     loss, meters = torch.zeros((), device=truth.device), Meters()
@@ -126,7 +154,7 @@ def clip_losses(
         if t == 0 and rng.random() < 0.34:
             mask = truth[:, None]
         elif t == 0:
-            prompt = first_prompt(rng, truth)
+            prompt = first_prompt(rng, truth, stage.boxes)
         heads = step_frame(model, vision, t, bank, prompt, mask)
         if mask is None:
             logits = upsampled(teacher.masks, side)

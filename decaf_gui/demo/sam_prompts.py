@@ -41,11 +41,11 @@ def box_corners(truth: Tensor) -> Tensor:
     return torch.tensor(np.array(corners), dtype=torch.float32, device=truth.device)
 
 
-def first_prompt(rng: np.random.Generator, truth: Tensor) -> Prompt:
-    """Clicks, or for a third of the batches boxes: corners alone, with the centre, or with a click."""
+def first_prompt(rng: np.random.Generator, truth: Tensor, boxes: float) -> Prompt:
+    """Clicks, or for a share `boxes` of the batches boxes: corners alone, with the centre, or with a click."""
     clicks = random_clicks(rng, truth)
     one = torch.ones(len(truth), 1, dtype=torch.int32, device=truth.device)
-    if rng.random() >= 0.33:
+    if rng.random() >= boxes:
         return {"point_coords": clicks, "point_labels": one}
     corners = box_corners(truth)
     labels = torch.tensor([[2, 3]], dtype=torch.int32, device=truth.device).expand(len(truth), -1)
@@ -54,6 +54,19 @@ def first_prompt(rng: np.random.Generator, truth: Tensor) -> Prompt:
         return {"point_coords": corners, "point_labels": labels}
     extra = corners.mean(1, keepdim=True) if kind == 2 else clicks
     return {"point_coords": torch.cat([corners, extra], 1), "point_labels": torch.cat([labels, one], 1)}
+
+
+def plain_corrections(rng: np.random.Generator, found: Tensor, truth: Tensor) -> Prompt:
+    """One click on every object: by chance positive, anywhere on what is missed, or negative, on what is too much.
+
+    Where nothing is missed a positive click is anywhere on the object; where nothing is too much all are positive.
+    """
+    have, want = found > 0, truth > 0.5
+    extra, missed = have & ~want, want & ~have
+    positive = torch.from_numpy(rng.random(len(truth)) < 0.5).to(truth.device) | ~extra.flatten(1).any(1)
+    missed = torch.where(missed.flatten(1).any(1)[:, None, None], missed, want)
+    clicks = random_clicks(rng, torch.where(positive[:, None, None], missed, extra))
+    return {"point_coords": clicks, "point_labels": positive.int()[:, None]}
 
 
 def correcting_clicks(rng: np.random.Generator, found: Tensor, truth: Tensor) -> Prompt:

@@ -19,9 +19,10 @@ class Stage:
     `pictures` pictures; a share `medium` of them is of that level, the others are kind. `ripe` are the least points of
     the loss schedule (0 to 1, see `mask_losses`) for pictures and for clips. `rate` is the highest learning rate; it
     falls over the stage, or over `falls_over` steps of which the stage sees the first. `clip_norm` is the longest
-    gradient, `keep` what the average of the weights keeps in a step. `corrections` are the shares of pictures and of
-    clips with correcting clicks on top; of those on pictures a share `given` corrects a given mask, which is in `own`
-    of the cases the model's own and else a spoiled truth.
+    gradient, `keep` what the average of the weights keeps in a step. `boxes` is the share of first prompts that are
+    boxes. `corrections` are the shares of pictures and of clips with correcting clicks on top; on pictures these are
+    `plain` second clicks, or else a share `given` of them corrects a given mask, which is in `own` of the cases the
+    model's own and else a spoiled truth.
     """
 
     name: str
@@ -39,7 +40,9 @@ class Stage:
     ripe: tuple[float, float] = (0.0, 0.41)
     clip_norm: float = 0.5
     keep: float = 0.99
-    corrections: tuple[float, float] = (0.5, 0.0)
+    boxes: float = 0.33
+    corrections: tuple[float, float] = (0.0, 0.0)
+    plain: bool = False
     given: float = 0.45
     own: float = 0.5
     absent_weight: float = 1.5
@@ -47,16 +50,19 @@ class Stage:
     fits_masks: bool = False
 
 
-IMAGE = Stage("image", 2600, 128, SMALL_CLIPS, 1.5e-3, clip_norm=1.0)
+IMAGE = Stage("image", 2600, 128, SMALL_CLIPS, 1.5e-3, clip_norm=1.0, boxes=0.2, corrections=(0.5, 0.0), plain=True)
+"""Were corrections to be obeyed from the beginning, a first click would never be looked at."""
 VIDEO = Stage(
     "video",
-    8400,
+    4800,
     128,
     SMALL_CLIPS,
     8e-4,
     videos=0.7,
     ripe=(0.8, 0.41),
+    boxes=0.2,
     corrections=(1.0, 0.0),
+    plain=True,
     fits_memory=True,
 )
 FINE = Stage(

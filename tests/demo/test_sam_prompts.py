@@ -28,12 +28,13 @@ def test_prompts_lie_on_their_objects(truth):
         assert box.tolist() == [[left, top], [left + width, top + height]]
 
 
-def test_a_correction_is_a_positive_click_on_what_is_missed_or_a_negative_one_on_what_is_too_much(truth):
+@pytest.mark.parametrize("correct", [sam_prompts.correcting_clicks, sam_prompts.plain_corrections])
+def test_a_correction_is_a_positive_click_on_what_is_missed_or_a_negative_one_on_what_is_too_much(truth, correct):
     rng = np.random.default_rng(2)
     found = torch.roll(truth, 9, dims=2)
     signs = set()
     for _ in range(3):
-        clicks = sam_prompts.correcting_clicks(rng, found * 2 - 1, truth)
+        clicks = correct(rng, found * 2 - 1, truth)
         assert clicks["point_coords"].shape == (len(truth), 1, 2)
         for mask, have, (x, y), label in zip(
             truth > 0,
@@ -55,6 +56,17 @@ def test_where_nothing_is_wrong_a_click_goes_anywhere_on_the_object_or_a_negativ
         depth = cv2.distanceTransform(np.pad(mask, 1, mode="edge").astype(np.uint8), cv2.DIST_C, 3)[1:-1, 1:-1]
         assert mask[int(y), int(x)] == 1
         assert label == 1 or depth[int(y), int(x)] <= 2
+
+
+def test_plain_corrections_are_positive_half_of_the_time_and_always_where_nothing_is_too_much(truth):
+    rng = np.random.default_rng(4)
+    shifted = torch.roll(truth, 9, dims=2)
+    labels = [sam_prompts.plain_corrections(rng, shifted, truth)["point_labels"] for _ in range(10)]
+    assert 0.4 < float(torch.cat(labels).float().mean()) < 0.6
+    clicks = sam_prompts.plain_corrections(rng, truth, truth)
+    assert bool(clicks["point_labels"].all())
+    for mask, (x, y) in zip(truth, clicks["point_coords"][:, 0].tolist(), strict=True):
+        assert mask[int(y), int(x)] == 1
 
 
 def test_masks_to_be_corrected_are_what_was_found_or_the_truth_with_something_wrong(truth):

@@ -26,7 +26,7 @@ from decaf_gui.batch.reviewing import Entry, LabelledSet
 from decaf_gui.batch.worklist import project_path
 from decaf_gui.core.errors import BadInput
 from decaf_gui.core.project import edits
-from decaf_gui.core.project.rows import MaskRow, ObjectRow, ProvenanceRow, VerdictRow
+from decaf_gui.core.project.rows import ExpressionRow, MaskRow, ObjectRow, ProvenanceRow, VerdictRow
 from decaf_gui.core.project.store import Store
 
 LONG = 60_000
@@ -54,7 +54,7 @@ def at_rest(review, qtbot):
 def here(review) -> tuple[str, str]:
     """The entry that the window shows: project and expression."""
     view = review.main.view
-    return view.desk.store.path.stem, next(r.text for r in view.project.where(edits.ExpressionRow, id=view.expression))
+    return view.desk.store.path.stem, next(r.text for r in view.project.where(ExpressionRow, id=view.expression))
 
 
 def key(review, name):

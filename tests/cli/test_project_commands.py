@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from decaf_gui.core.errors import BadInput
 from decaf_gui.core.project import edits
 from decaf_gui.core.project.keeping import keep_clip
 from decaf_gui.core.project.rows import ExpressionRow, MaskRow, ObjectRow, ProvenanceRow, TrackletRow
@@ -210,6 +211,6 @@ def test_other_media_under_the_same_name_are_refused(folder):
 
     clip = next((folder / "media/JPEGImages/480p").iterdir())
     (clip / "00005.jpg").unlink()
-    changed = pytest.raises(edits.BadInput, match="changed, or was replaced")
+    changed = pytest.raises(BadInput, match="changed, or was replaced")
     with Store.open(folder / "work.decaf") as store, Clip.open(clip) as opened, changed:
         keep_clip(store, opened)

@@ -165,7 +165,7 @@ def test_the_fingerprint_is_of_both_ends_of_the_file(mp4: Path, tmp_path: Path) 
 
 def test_a_closed_clip_leaves_no_decoder_to_the_garbage_collector(mp4: Path) -> None:
     def decoders() -> int:
-        return sum(isinstance(thing, av.container.InputContainer | av.video.VideoStream) for thing in gc.get_objects())
+        return sum(type(thing) in (av.container.InputContainer, av.video.VideoStream) for thing in gc.get_objects())
 
     gc.collect()
     before = decoders()

@@ -1,6 +1,6 @@
 """The README's strip of a demo scene: frames, where the model looked, and what it proposed.
 
-uv run python packaging/demo_strip.py --scene hide-and-seek --expression "the orange star"
+uv run python packaging/demo_strip.py --scene hide-and-seek --expression "the red circle"
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def main() -> None:
     """Proposes for one expression of a scene and writes the strip."""
     parser = argparse.ArgumentParser(description="A strip of pictures of a demo scene, for the README.")
     parser.add_argument("--scene", default="hide-and-seek")
-    parser.add_argument("--expression", default="the orange star")
+    parser.add_argument("--expression", default="the red circle")
     parser.add_argument("--pictures", type=int, default=5)
     parser.add_argument("--out", type=Path, default=Path("resources/pictures/demo.jpg"))
     given = parser.parse_args()

@@ -50,7 +50,7 @@ class Stage:
     fits_masks: bool = False
 
 
-IMAGE = Stage("image", 2600, 128, SMALL_CLIPS, 1.5e-3, clip_norm=1.0, boxes=0.2, corrections=(0.5, 0.0), plain=True)
+IMAGE = Stage("image", 2600, 128, SMALL_CLIPS, 1e-3, boxes=0.2, corrections=(0.5, 0.0), plain=True)
 """Were corrections to be obeyed from the beginning, a first click would never be looked at."""
 VIDEO = Stage(
     "video",

@@ -18,11 +18,10 @@ class Stage:
     `videos` times out of one `clips` clips of `lengths` (least, most) frames with `tracked` objects each, else
     `pictures` pictures; a share `medium` of them is of that level, the others are kind. `ripe` are the least points of
     the loss schedule (0 to 1, see `mask_losses`) for pictures and for clips. `rate` is the highest learning rate; it
-    falls over the stage, or over `falls_over` steps of which the stage sees the first. `clip_norm` is the longest
-    gradient, `keep` what the average of the weights keeps in a step. `boxes` is the share of first prompts that are
-    boxes. `corrections` are the shares of pictures and of clips with correcting clicks on top; on pictures these are
-    `plain` second clicks, or else a share `given` of them corrects a given mask, which is in `own` of the cases the
-    model's own and else a spoiled truth.
+    falls over the stage, or over `falls_over` steps of which the stage sees the first. `keep` is what the average of
+    the weights keeps in a step, `boxes` the share of first prompts that are boxes. `corrections` are the shares of
+    pictures and of clips with correcting clicks on top; on pictures these are `plain` second clicks, or else a share
+    `given` of them corrects a given mask, which is in `own` of the cases the model's own and else a spoiled truth.
     """
 
     name: str
@@ -38,7 +37,6 @@ class Stage:
     tracked: int = 4
     medium: float = 0.0
     ripe: tuple[float, float] = (0.0, 0.41)
-    clip_norm: float = 0.5
     keep: float = 0.99
     boxes: float = 0.33
     corrections: tuple[float, float] = (0.0, 0.0)
@@ -51,7 +49,7 @@ class Stage:
 
 
 IMAGE = Stage("image", 2600, 128, SMALL_CLIPS, 1e-3, boxes=0.2, corrections=(0.5, 0.0), plain=True)
-"""Were corrections to be obeyed from the beginning, a first click would never be looked at."""
+"""With corrections that are to be obeyed from the beginning, first clicks were not looked at in 450 steps."""
 VIDEO = Stage(
     "video",
     4800,

@@ -36,6 +36,8 @@ from decaf_gui.tracking import load_sam
 log = logging.getLogger("sam_training")
 LOG_EVERY, WATCH_EVERY, WATCHED = 25, 250, 24
 SAVE_SECONDS = 120
+LONGEST = 0.5
+"""The norm at which gradients are cut."""
 
 
 @dataclass
@@ -100,7 +102,7 @@ def train_step(run: Run, teacher: Teacher, stage: Stage, progress: float, seed: 
         group["lr"] = rate
     run.optimizer.zero_grad(set_to_none=True)
     loss.backward()
-    norm = torch.nn.utils.clip_grad_norm_(run.model.parameters(), stage.clip_norm)
+    norm = torch.nn.utils.clip_grad_norm_(run.model.parameters(), LONGEST)
     if torch.isfinite(norm):
         run.optimizer.step()
     with torch.no_grad():

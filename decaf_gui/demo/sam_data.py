@@ -37,6 +37,7 @@ class Wanted:
     """What a batch is made of: `clips` clips of `frames` frames, `objects` objects of each, in squares of `side`.
 
     Clips are drawn in one of the sizes `drawn` (H, W), a share `medium` of them at that level, from seeds of `base` on.
+    Objects cover at least a share `least` of the first frame.
     """
 
     clips: int
@@ -45,6 +46,7 @@ class Wanted:
     side: int
     drawn: tuple[Size, ...]
     medium: float = 0.0
+    least: float = SEEN
     base: int = TRAIN_SEED
 
 
@@ -72,14 +74,14 @@ def _pick(rng: np.random.Generator, wanted: Wanted, *, leaving: bool) -> tuple[S
     size = wanted.drawn[int(rng.integers(len(wanted.drawn)))]
     level = "medium" if rng.random() < wanted.medium else "kind"
     stride = int(rng.choice([1, 1, 2, 3])) if wanted.frames > 1 else 1
-    long = int(rng.choice(CLIP_FRAMES)) if wanted.frames > 1 else 6
+    long = int(rng.choice(CLIP_FRAMES)) if wanted.frames > 1 else 2
     clip = make_clip(seed, level, long, size)
     area = clip.masks.mean(axis=(2, 3))
     backward = wanted.frames > 1 and rng.random() < 0.25
     for start in rng.permutation(long - (wanted.frames - 1) * stride):
         picked = [int(start) + i * stride for i in range(wanted.frames)]
         picked = picked[::-1] if backward else picked
-        seen = area[:, picked[0]] > SEEN
+        seen = area[:, picked[0]] > wanted.least
         gone = seen & ((area[:, picked] == 0).mean(axis=1) >= 0.2)
         if (gone if leaving else seen).any():
             order = [int(k) for k in rng.permutation(np.flatnonzero(seen))]

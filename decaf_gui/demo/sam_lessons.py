@@ -159,6 +159,7 @@ def clip_losses(
         if mask is None:
             logits = upsampled(teacher.masks, side)
             total = total + _frame_loss(logits, truth, teacher, ripe, stage.absent_weight)
+            total = total + 0.5 * identity_loss(logits.unflatten(0, (-1, objects)), batch.masks[t])
             tally.add("next" if t else "first", logits, truth, teacher.scores)
         if t == corrected_at:
             clicks = correcting_clicks(rng, logits.detach(), truth)

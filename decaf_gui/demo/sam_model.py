@@ -104,26 +104,29 @@ def _attend_to_own_place(attention: Any, gain: float = 3.75) -> None:
     attention.k_proj.weight.copy_(attention.q_proj.weight)
 
 
-def prepare_memory(model: Any, features: Tensor) -> None:
-    """Before the video stage: fits the memory path to `features` (M, C) of trained frames.
+def prepare_memory(model: Any, features: Tensor, masks: Tensor, share: float = 2.0) -> None:
+    """Before the video stage: fits the memory path to `features` (M, C) and `masks` (N, 1, S, S) of trained frames.
 
     The memory attention's output starts as what the decoder knows from pictures, its norms standardise every channel
     (trained features have large constant parts), its cross attention prefers the same place, and the memory that it
-    adds is as large as what varies in the features.
+    adds is as large as what varies in the features. In the memory masks vary by `share` of what the features vary;
+    from the start's quarter of it tracking is hardly learned, because the memories of two objects of a frame are alike.
     """
-    spread = features.std(0).clamp_min(1e-3)
-    size = float(spread.pow(2).mean().sqrt())
+    spread, size = features.std(0).clamp_min(1e-3), _spread(features)
     encoder, attention = model.memory_encoder, model.memory_attention
     with torch.no_grad():
         _fit_norm(attention.norm, features, features + model.no_mem_embed.flatten())
         encoder.pix_feat_proj.weight.div_(size)
         encoder.pix_feat_proj.bias.copy_(-(encoder.pix_feat_proj.weight[:, :, 0, 0] @ features.mean(0)))
+        projected = encoder.pix_feat_proj(features.T[None, :, None])
+        seen = masks * model.sigmoid_scale_for_mem_enc + model.sigmoid_bias_for_mem_enc
+        _fit_masks(encoder.mask_downsampler.encoder, seen, share * _spread(projected.flatten(2)[0].T))
         for layer in attention.layers:
             for norm in (layer.norm1, layer.norm2, layer.norm3):
                 _fit_norm(norm, features, (features - features.mean(0)) / spread)
             cross = layer.cross_attn_image
             for projection in (cross.q_proj, cross.k_proj):
-                projection.weight.mul_(0.5)
+                projection.weight.mul_(0.2)
                 _prefer_same_place(projection.bias)
             cross.out_proj.weight.mul_(size)
             layer.self_attn.out_proj.weight.mul_(0.3 * size)
@@ -138,11 +141,21 @@ def prepare_masks(model: Any, features: Tensor, logits: Tensor, share: float = 0
     """
     encoder = model.sam_prompt_encoder
     with torch.no_grad():
-        dense = encoder.mask_downscaling(logits).movedim(1, -1).flatten(0, 2)
-        gain = share * float(features.std(0).norm() / dense.std(0).norm())
-        last = encoder.mask_downscaling[-1]
-        last.weight.mul_(gain)
-        last.bias.copy_(encoder.no_mask_embed.weight[0] - gain * (dense.mean(0) - last.bias))
+        _fit_masks(encoder.mask_downscaling, logits, share * _spread(features), encoder.no_mask_embed.weight[0])
+
+
+def _fit_masks(layers: nn.Sequential, masks: Tensor, spread: float, mean: Tensor | float = 0.0) -> None:
+    """Scale and shift of the last convolution that give the codes of `masks` this spread and mean."""
+    codes = layers(masks).movedim(1, -1).flatten(0, 2)
+    gain = spread / _spread(codes)
+    last = layers[-1]
+    last.weight.mul_(gain)
+    last.bias.copy_(mean - gain * (codes.mean(0) - last.bias))
+
+
+def _spread(values: Tensor) -> float:
+    """By how much the channels of values (M, C) vary, in the root mean square."""
+    return float(values.std(0).square().mean().sqrt())
 
 
 def _fit_norm(norm: nn.LayerNorm, features: Tensor, wanted: Tensor) -> None:

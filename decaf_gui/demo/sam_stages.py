@@ -16,12 +16,13 @@ class Stage:
 
     The model sees squares of `image_size` pixels, made from clips drawn in one of the sizes `drawn` (H, W). A step is
     `videos` times out of one `clips` clips of `lengths` (least, most) frames with `tracked` objects each, else
-    `pictures` pictures; a share `medium` of them is of that level, the others are kind. `ripe` are the least points of
-    the loss schedule (0 to 1, see `mask_losses`) for pictures and for clips. `rate` is the highest learning rate; it
-    falls over the stage, or over `falls_over` steps of which the stage sees the first. `keep` is what the average of
-    the weights keeps in a step, `boxes` the share of first prompts that are boxes. `corrections` are the shares of
-    pictures and of clips with correcting clicks on top; on pictures these are `plain` second clicks, or else a share
-    `given` of them corrects a given mask, which is in `own` of the cases the model's own and else a spoiled truth.
+    `pictures` pictures; a share `medium` of them is of that level, the others are kind. Objects that are prompted cover
+    at least a share `least` of their picture. `ripe` are the least points of the loss schedule (0 to 1, see
+    `mask_losses`) for pictures and for clips. `rate` is the highest learning rate; it falls over the stage, or over
+    `falls_over` steps of which the stage sees the first. `keep` is what the average of the weights keeps in a step,
+    `boxes` the share of first prompts that are boxes. `corrections` are the shares of pictures and of clips with
+    correcting clicks on top; on pictures these are `plain` second clicks, or else a share `given` of them corrects a
+    given mask, which is in `own` of the cases the model's own and else a spoiled truth.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Stage:
     lengths: tuple[int, int] = (3, 6)
     tracked: int = 4
     medium: float = 0.0
+    least: float = 5e-4
     ripe: tuple[float, float] = (0.0, 0.41)
     keep: float = 0.99
     boxes: float = 0.33
@@ -48,16 +50,17 @@ class Stage:
     fits_masks: bool = False
 
 
-IMAGE = Stage("image", 2600, 128, SMALL_CLIPS, 1e-3, boxes=0.2, corrections=(0.5, 0.0), plain=True)
+IMAGE = Stage("image", 1200, 128, SMALL_CLIPS, 1e-3, least=3e-3, boxes=0.2, corrections=(0.5, 0.0), plain=True)
 """With corrections that are to be obeyed from the beginning, first clicks were not looked at in 450 steps."""
 VIDEO = Stage(
     "video",
-    4800,
+    1600,
     128,
     SMALL_CLIPS,
-    8e-4,
+    6e-4,
     videos=0.7,
-    ripe=(0.8, 0.41),
+    least=3e-3,
+    ripe=(0.8, 0.2),
     boxes=0.2,
     corrections=(1.0, 0.0),
     plain=True,

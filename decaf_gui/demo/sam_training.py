@@ -2,10 +2,12 @@
 
     python -m decaf_gui.demo.sam_training --out runs/sam --export resources/models/demo-sam
     python -m decaf_gui.demo.sam_training --out runs/sam-fine --start resources/models/demo-sam --stage fine
+    torchrun --standalone --nproc-per-node 2 -m decaf_gui.demo.sam_training --out runs/sam
 
-A step depends on the seed and its number alone, so the same command makes the same run, and `--resume` goes on as if
-it had not been stopped. The run folder holds checkpoint.pt, best.pt (the averaged weights with the best held-out
-composite) and log.jsonl: one line for the meters of every 25 steps, one for each held-out measure.
+A step depends on the seed, its number and the number of processes that share it, so the same command makes the same
+run, and `--resume` goes on as if it had not been stopped. The run folder holds checkpoint.pt, best.pt (the averaged
+weights with the best held-out composite) and log.jsonl: one line for the meters of every 25 steps, one for each
+held-out measure.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ from decaf_gui.demo.sam_model import at_size, export, fresh_model, prepare_masks
 from decaf_gui.demo.sam_prompts import as_logits
 from decaf_gui.demo.sam_stages import STAGES, Stage, begin_of, learning_rate, stage_at
 from decaf_gui.demo.sam_steps import Teacher, encode
+from decaf_gui.demo.sharing import ALONE, Share, average_gradients, shared
 from decaf_gui.pipeline.engine import choose_device
 from decaf_gui.tracking import load_sam
 
@@ -42,7 +45,10 @@ LONGEST = 0.5
 
 @dataclass
 class Run:
-    """What a checkpoint holds: `place` is the stage's, `step` counts over all stages, `best` is a composite."""
+    """What a checkpoint holds: `place` is the stage's, `step` counts over all stages, `best` is a composite.
+
+    `share` is this process's part of each step, and in no checkpoint.
+    """
 
     model: Any
     average: Any
@@ -51,6 +57,7 @@ class Run:
     step: int = 0
     minutes: float = 0.0
     best: float = -1.0
+    share: Share = ALONE
 
     @property
     def device(self) -> torch.device:
@@ -80,7 +87,7 @@ def enter(run: Run, stages: Sequence[Stage], place: int) -> None:
         with torch.no_grad():
             features = encode(model, batch.images[0], 1)[0][-1].flatten(0, 1)
         if stage.fits_memory:
-            prepare_memory(model, features)
+            prepare_memory(model, features, batch.masks[0, :, :1])
         if stage.fits_masks:
             prepare_masks(model, features, as_logits(batch.masks[0, :, 0]))
     run.model, run.average, run.place = model, copy.deepcopy(model), place
@@ -93,8 +100,7 @@ def _optimizer(model: Any) -> torch.optim.Optimizer:
 
 def train_step(run: Run, teacher: Teacher, stage: Stage, progress: float, seed: int) -> dict[str, float]:
     """One update of the weights and of their average: the meters."""
-    rng = np.random.default_rng((seed, run.step))
-    batch, video = draw(rng, stage)
+    rng, batch, video = draw(np.random.default_rng((seed, run.step)), stage, run.share)
     lesson = clip_losses if video else picture_losses
     loss, meters = lesson(run.model, teacher, batch.to(run.device), rng, stage, progress)
     rate = learning_rate(stage, progress)
@@ -102,6 +108,7 @@ def train_step(run: Run, teacher: Teacher, stage: Stage, progress: float, seed: 
         group["lr"] = rate
     run.optimizer.zero_grad(set_to_none=True)
     loss.backward()
+    average_gradients(run.model, run.share)
     norm = torch.nn.utils.clip_grad_norm_(run.model.parameters(), LONGEST)
     if torch.isfinite(norm):
         run.optimizer.step()
@@ -112,17 +119,23 @@ def train_step(run: Run, teacher: Teacher, stage: Stage, progress: float, seed: 
     return {"loss": float(loss.detach()), "rate": rate, **meters}
 
 
-def draw(rng: np.random.Generator, stage: Stage) -> tuple[Batch, bool]:
-    """What a step shows, and whether that is clips."""
+def draw(rng: np.random.Generator, stage: Stage, share: Share = ALONE) -> tuple[np.random.Generator, Batch, bool]:
+    """The process's part of what a step shows, whether that is clips, and chance for the rest of the step."""
     video = rng.random() < stage.videos
     frames = int(rng.integers(stage.lengths[0], stage.lengths[1] + 1)) if video else 1
     clips, objects = (stage.clips, stage.tracked) if video else (stage.pictures, 4)
-    wanted = Wanted(clips, frames, objects, stage.image_size, stage.drawn, stage.medium, TRAIN_SEED)
-    return load_batch(rng, wanted), video
+    rng = share.own(rng)
+    wanted = Wanted(
+        share.part(clips), frames, objects, stage.image_size, stage.drawn, stage.medium, stage.least, TRAIN_SEED
+    )
+    return rng, load_batch(rng, wanted), video
 
 
 def train(run: Run, folder: Path, stages: Sequence[Stage] = STAGES, seed: int = 7) -> Iterator[dict[str, Any]]:
-    """All steps that are left: yields the lines of the log, and writes them and the checkpoint."""
+    """All steps that are left: yields the lines of the log, and writes them and the checkpoint.
+
+    Of several processes that share the steps, only the first one does either.
+    """
     stages = tuple(stages)
     folder.mkdir(parents=True, exist_ok=True)
     teacher, recent = Teacher(run.model), Recent()
@@ -135,6 +148,8 @@ def train(run: Run, folder: Path, stages: Sequence[Stage] = STAGES, seed: int = 
             teacher = Teacher(run.model)
         recent.add(train_step(run, teacher, stages[place], progress, seed))
         run.minutes += (time.monotonic() - began) / 60
+        if not run.share.first:
+            continue
         told = {"step": run.step, "minutes": round(run.minutes, 3), "stage": stages[place].name}
         if run.step % LOG_EVERY == 0 or run.step == last:
             yield _write(folder, {**told, "values": recent.means()})
@@ -200,7 +215,7 @@ def save(run: Run, folder: Path) -> None:
 
 
 def resume(folder: Path, stages: Sequence[Stage] = STAGES, device: str = "cpu") -> Run:
-    """The run that `save` wrote. Lines of the log that were written after it go: those steps are made again."""
+    """The run that `save` wrote."""
     state = torch.load(folder / "checkpoint.pt", map_location=device, weights_only=True)
     place, step, minutes, best = state["counters"]
     run = begin_run(at_size(fresh_model(), stages[place].image_size), stages, step, device)
@@ -208,10 +223,14 @@ def resume(folder: Path, stages: Sequence[Stage] = STAGES, device: str = "cpu") 
     run.average.load_state_dict(state["average"])
     run.optimizer.load_state_dict(state["optimizer"])
     run.place, run.minutes, run.best = place, minutes, best
+    return run
+
+
+def rewind_log(folder: Path, step: int) -> None:
+    """Lines of the log that were written after the checkpoint's step go: those steps are made again."""
     path = folder / "log.jsonl"
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     path.write_text("".join(f"{line}\n" for line in lines if json.loads(line)["step"] <= step), encoding="utf-8")
-    return run
 
 
 def load_start(path: Path) -> Any:
@@ -237,19 +256,26 @@ def main() -> None:
     given = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.set_num_threads(1)
+    with shared() as share:
+        if not given.only_export:
+            _train(given, share)
+        if given.export and share.first:
+            state = torch.load(given.out / "best.pt", map_location="cpu", weights_only=True)
+            export(at_size(load_start(given.out / "best.pt"), STAGES[state["place"]].image_size), given.export)
+
+
+def _train(given: argparse.Namespace, share: Share) -> None:
     device = choose_device(given.device)
-    if not given.only_export:
-        if given.resume:
-            run = resume(given.out, STAGES, device)
-        else:
-            model = load_start(given.start) if given.start else fresh_model(given.seed)
-            run = begin_run(model, STAGES, begin_of(STAGES, given.stage), device)
-        for line in train(run, given.out, STAGES, given.seed):
-            log.info(json.dumps(line))
-    if given.export:
-        state = torch.load(given.out / "best.pt", map_location="cpu", weights_only=True)
-        model = at_size(load_start(given.out / "best.pt"), STAGES[state["place"]].image_size)
-        export(model, given.export)
+    if given.resume:
+        run = resume(given.out, STAGES, device)
+        if share.first:
+            rewind_log(given.out, run.step)
+    else:
+        model = load_start(given.start) if given.start else fresh_model(given.seed)
+        run = begin_run(model, STAGES, begin_of(STAGES, given.stage), device)
+    run.share = share
+    for line in train(run, given.out, STAGES, given.seed):
+        log.info(json.dumps(line))
 
 
 if __name__ == "__main__":

@@ -16,8 +16,8 @@ from decaf_gui.demo.sam_data import TRAIN_SEED, Wanted, load_batch
 from decaf_gui.demo.sam_model import at_size, demo_config, export, fresh_model, prepare_masks
 from decaf_gui.demo.sam_prompts import as_logits
 from decaf_gui.demo.sam_stages import SMALL_CLIPS, STAGES, Stage, begin_of, learning_rate, stage_at
-from decaf_gui.demo.sam_steps import Teacher, encode, new_bank, step_frame
-from decaf_gui.demo.sam_training import begin_run, load_start, new_run, resume, train, train_step
+from decaf_gui.demo.sam_steps import Teacher, encode, new_bank, remember, step_frame
+from decaf_gui.demo.sam_training import begin_run, load_start, new_run, resume, rewind_log, train, train_step
 from decaf_gui.tracking import load_sam
 
 TINY = (
@@ -214,6 +214,29 @@ def test_masks_to_be_corrected_are_heard_among_the_features_and_mean_nothing_on_
     assert float(dense.std(0).pow(2).mean().sqrt()) == pytest.approx(4, rel=0.05)
 
 
+def test_a_fresh_memory_tells_the_objects_of_a_frame_apart_at_their_places():
+    """Before any training of it: a least-squares map finds where an object is in what the memory adds."""
+    run = new_run(TINY, 1)
+    sam_training.enter(run, (replace(STAGES[1], image_size=128),), 0)
+    model, teacher = run.model.requires_grad_(False), Teacher(run.model)
+    batch = load_batch(np.random.default_rng(7), Wanted(8, 1, 4, 128, SMALL_CLIPS, least=0.01))
+    truth, vision, bank = batch.masks[0].flatten(0, 1), encode(model, batch.images[0], 4), new_bank()
+    teacher.truth = torch.ones(len(truth))
+    heads = step_frame(model, vision, 0, bank, None, truth[:, None])
+    bank["cond_frame_outputs"][0] = remember(model, vision, heads, prompted=True)
+    seen = model._prepare_memory_conditioned_features(
+        1, False, vision[0][-1:], vision[1][-1:], vision[2][-1:], bank, 30
+    )
+    apart = seen.unflatten(0, (8, 4)) - seen.unflatten(0, (8, 4)).mean(1, keepdim=True)
+    assert float(apart.std()) > 0.2 * float(vision[0][-1].std((0, 1)).square().mean().sqrt())
+    small = torch.nn.functional.interpolate(truth[:, None], size=seen.shape[-2:], mode="area")
+    wanted = small.unflatten(0, (8, 4)) - small.unflatten(0, (8, 4)).mean(1, keepdim=True)
+    x, y = (values.movedim(2, -1).flatten(1, 3) for values in (apart, wanted))
+    found = torch.linalg.lstsq(x[:6].flatten(0, 1), y[:6].flatten(0, 1)).solution
+    missed = (x[6:] @ found - y[6:]).square().sum() / y[6:].square().sum()
+    assert float(missed) < 0.5, "two clips that the map has not seen"
+
+
 def test_an_object_that_is_gone_has_no_mask_loss_and_a_sliver_none_at_all():
     teacher = Teacher(fresh_model(0))
     teacher.ious, teacher.scores = torch.zeros(2, 1), torch.full((2, 1), -3.0)
@@ -247,6 +270,7 @@ def test_a_resumed_run_equals_one_that_was_not_stopped(tmp_path, monkeypatch, un
             break
     stopped.close()  # the line of step 4 is written, its checkpoint is not
     again = resume(tmp_path / "parts", TINY)
+    rewind_log(tmp_path / "parts", again.step)
     assert (again.step, again.place) == (3, 1)
     list(train(again, tmp_path / "parts", TINY, seed=3))
     assert again.model.image_size == 96
@@ -287,9 +311,9 @@ def spy(step, losses):
 
 
 def test_a_step_depends_on_the_seed_and_its_number_alone():
-    one, two = (sam_training.draw(np.random.default_rng((3, 40)), TINY[1])[0] for _ in range(2))
+    one, two = (sam_training.draw(np.random.default_rng((3, 40)), TINY[1])[1] for _ in range(2))
     assert torch.equal(one.images, two.images)
-    other = sam_training.draw(np.random.default_rng((4, 40)), replace(TINY[1], videos=0.0))[0]
+    other = sam_training.draw(np.random.default_rng((4, 40)), replace(TINY[1], videos=0.0))[1]
     assert other.images.shape != one.images.shape or not torch.equal(one.images, other.images)
 
 
@@ -302,3 +326,11 @@ def test_training_never_draws_held_out_clips(monkeypatch):
     for step in range(20):
         sam_training.draw(np.random.default_rng((1, step)), TINY[1])
     assert min(seeds) >= TRAIN_SEED > sam_held_out.REPORT_SEED + 100_000
+
+
+def test_objects_that_are_prompted_are_as_large_as_the_stage_wants():
+    stage = replace(TINY[0], pictures=24, least=0.03)
+    masks = sam_training.draw(np.random.default_rng(2), stage)[1].masks
+    assert float(masks.mean((3, 4)).min()) > 0.027, "but for what the change of size rounds away"
+    small = sam_training.draw(np.random.default_rng(2), replace(stage, least=0.0))[1].masks
+    assert float(small.mean((3, 4)).min()) < 0.02

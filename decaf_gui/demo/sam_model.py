@@ -148,7 +148,7 @@ def _fit_masks(layers: nn.Sequential, masks: Tensor, spread: float, mean: Tensor
     """Scale and shift of the last convolution that give the codes of `masks` this spread and mean."""
     codes = layers(masks).movedim(1, -1).flatten(0, 2)
     gain = spread / _spread(codes)
-    last = layers[-1]
+    last: Any = layers[-1]
     last.weight.mul_(gain)
     last.bias.copy_(mean - gain * (codes.mean(0) - last.bias))
 

@@ -18,11 +18,11 @@ class Stage:
     `videos` times out of one `clips` clips of `lengths` (least, most) frames with `tracked` objects each, else
     `pictures` pictures; a share `medium` of them is of that level, the others are kind. Objects that are prompted cover
     at least a share `least` of their picture. `ripe` are the least points of the loss schedule (0 to 1, see
-    `mask_losses`) for pictures and for clips. `rate` is the highest learning rate; it falls over the stage, or over
-    `falls_over` steps of which the stage sees the first. `keep` is what the average of the weights keeps in a step,
-    `boxes` the share of first prompts that are boxes. `corrections` are the shares of pictures and of clips with
-    correcting clicks on top; on pictures these are `plain` second clicks, or else a share `given` of them corrects a
-    given mask, which is in `own` of the cases the model's own and else a spoiled truth.
+    `mask_losses`) for pictures and for clips. `rate` is the highest learning rate; it falls over the stage. `keep` is
+    what the average of the weights keeps in a step, `boxes` the share of first prompts that are boxes. `corrections`
+    are the shares of pictures and of clips with correcting clicks on top; on pictures these are `plain` second clicks,
+    or else a share `given` of them corrects a given mask, which is in `own` of the cases the model's own and else a
+    spoiled truth.
     """
 
     name: str
@@ -30,7 +30,6 @@ class Stage:
     image_size: int
     drawn: tuple[Size, ...]
     rate: float
-    falls_over: int = 0
     videos: float = 0.0
     pictures: int = 16
     clips: int = 4
@@ -68,32 +67,31 @@ VIDEO = Stage(
 )
 FINE = Stage(
     "fine",
-    550,
+    800,
     192,
     LARGE_CLIPS,
     4e-4,
-    falls_over=2200,
-    videos=0.5,
+    videos=0.35,
     pictures=12,
-    lengths=(4, 8),
+    lengths=(4, 7),
     tracked=3,
     medium=0.15,
     ripe=(0.8, 0.8),
     keep=0.997,
     corrections=(1.0, 0.4),
+    given=0.5,
+    own=0.6,
     absent_weight=2.0,
     fits_masks=True,
 )
-CORRECTIONS = replace(
-    FINE, name="corrections", steps=850, falls_over=2100, videos=0.25, lengths=(4, 7), fits_masks=False
-)
 """Tracking carries over to the larger size by itself; correcting clicks are what takes long."""
-GIVEN = replace(CORRECTIONS, name="given", steps=1150, rate=2.8e-4, falls_over=0, given=0.6, own=0.7)
-"""Longest of all those that correct a mask which is given, as a proposal's is."""
-POLISH = replace(GIVEN, name="polish", steps=1500, rate=3.5e-4, videos=0.3, given=0.45, absent_weight=2.5)
-"""All of it once more from a higher rate: clicks together and boxes had stood still while masks were given."""
-STAGES = (IMAGE, VIDEO, FINE, CORRECTIONS, GIVEN, POLISH)
+STAGES = (IMAGE, VIDEO, FINE)
 WARM = 50
+
+
+def lengthened(times: float) -> tuple[Stage, ...]:
+    """The curriculum with `times` as many steps in each stage: what it learns still improves with more."""
+    return tuple(replace(stage, steps=max(1, round(stage.steps * times))) for stage in STAGES)
 
 
 def stage_at(stages: tuple[Stage, ...], step: int) -> tuple[int, float]:
@@ -113,6 +111,5 @@ def begin_of(stages: tuple[Stage, ...], name: str) -> int:
 
 def learning_rate(stage: Stage, progress: float) -> float:
     """Warm-up over the first `WARM` steps of the stage, and half a cosine down to 6 %."""
-    step = progress * stage.steps
-    fallen = min(step / (stage.falls_over or stage.steps), 1.0)
-    return stage.rate * min(1.0, (step + 1) / WARM) * (0.06 + 0.94 * (1 + math.cos(math.pi * fallen)) / 2)
+    warm = min(1.0, (progress * stage.steps + 1) / WARM)
+    return stage.rate * warm * (0.06 + 0.94 * (1 + math.cos(math.pi * progress)) / 2)

@@ -5,9 +5,9 @@
     torchrun --standalone --nproc-per-node 2 -m decaf_gui.demo.sam_training --out runs/sam
 
 A step depends on the seed, its number and the number of processes that share it, so the same command makes the same
-run, and `--resume` goes on as if it had not been stopped. The run folder holds checkpoint.pt, best.pt (the averaged
-weights with the best held-out composite) and log.jsonl: one line for the meters of every 25 steps, one for each
-held-out measure.
+run, and `--resume` with the same arguments goes on as if it had not been stopped. The run folder holds checkpoint.pt,
+best.pt (the averaged weights with the best held-out composite) and log.jsonl: one line for the meters of every 25
+steps, one for each held-out measure.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from decaf_gui.demo.sam_held_out import composite, held_out
 from decaf_gui.demo.sam_lessons import clip_losses, picture_losses
 from decaf_gui.demo.sam_model import at_size, export, fresh_model, prepare_masks, prepare_memory
 from decaf_gui.demo.sam_prompts import as_logits
-from decaf_gui.demo.sam_stages import STAGES, Stage, begin_of, learning_rate, stage_at
+from decaf_gui.demo.sam_stages import STAGES, Stage, begin_of, learning_rate, lengthened, stage_at
 from decaf_gui.demo.sam_steps import Teacher, encode
 from decaf_gui.demo.sharing import ALONE, Share, average_gradients, shared
 from decaf_gui.pipeline.engine import choose_device
@@ -247,6 +247,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="folder of the run")
     parser.add_argument("--seed", type=int, default=7, help="of the run; for the first weights, too")
+    parser.add_argument("--length", type=float, default=1.0, help="so many times the steps of every stage")
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
     parser.add_argument("--start", type=Path, help="begin with these weights: a model folder, checkpoint.pt or best.pt")
@@ -254,6 +255,8 @@ def main() -> None:
     parser.add_argument("--export", type=Path, help="write the best weights to this model folder in the end")
     parser.add_argument("--only-export", action="store_true", help="no more training")
     given = parser.parse_args()
+    if given.length <= 0:
+        parser.error("--length wants a number above 0")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.set_num_threads(1)
     with shared() as share:
@@ -265,16 +268,16 @@ def main() -> None:
 
 
 def _train(given: argparse.Namespace, share: Share) -> None:
-    device = choose_device(given.device)
+    device, stages = choose_device(given.device), lengthened(given.length)
     if given.resume:
-        run = resume(given.out, STAGES, device)
+        run = resume(given.out, stages, device)
         if share.first:
             rewind_log(given.out, run.step)
     else:
         model = load_start(given.start) if given.start else fresh_model(given.seed)
-        run = begin_run(model, STAGES, begin_of(STAGES, given.stage), device)
+        run = begin_run(model, stages, begin_of(stages, given.stage), device)
     run.share = share
-    for line in train(run, given.out, STAGES, given.seed):
+    for line in train(run, given.out, stages, given.seed):
         log.info(json.dumps(line))
 
 

@@ -15,7 +15,7 @@ from decaf_gui.demo import sam_held_out, sam_lessons, sam_losses, sam_training
 from decaf_gui.demo.sam_data import TRAIN_SEED, Wanted, load_batch
 from decaf_gui.demo.sam_model import at_size, demo_config, export, fresh_model, prepare_masks
 from decaf_gui.demo.sam_prompts import as_logits
-from decaf_gui.demo.sam_stages import SMALL_CLIPS, STAGES, Stage, begin_of, learning_rate, stage_at
+from decaf_gui.demo.sam_stages import SMALL_CLIPS, STAGES, Stage, begin_of, learning_rate, lengthened, stage_at
 from decaf_gui.demo.sam_steps import Teacher, encode, new_bank, remember, step_frame
 from decaf_gui.demo.sam_training import begin_run, load_start, new_run, resume, rewind_log, train, train_step
 from decaf_gui.tracking import load_sam
@@ -159,16 +159,22 @@ def test_stages_follow_one_another_without_a_gap():
         assert (TINY[place].name, progress) == (name, 0.0)
 
 
+def test_a_longer_run_is_of_the_same_stages():
+    twice = lengthened(2.0)
+    assert [stage.steps for stage in twice] == [2 * stage.steps for stage in STAGES]
+    assert [replace(stage, steps=1) for stage in twice] == [replace(stage, steps=1) for stage in STAGES]
+    assert all(stage.steps == 1 for stage in lengthened(1e-6))
+    assert lengthened(1.0) == STAGES
+
+
 @pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.name)
-def test_the_rate_rises_then_falls_to_a_sixteenth_or_as_far_as_in_the_longer_stage(stage):
+def test_the_rate_rises_then_falls_to_a_sixteenth(stage):
     rates = [learning_rate(stage, step / stage.steps) for step in range(stage.steps)]
     top = int(np.argmax(rates))
     assert top < 60
     assert rates[top] == pytest.approx(stage.rate, rel=0.01)
     assert rates == sorted(rates[:top]) + sorted(rates[top:], reverse=True)
-    whole = replace(stage, steps=stage.falls_over or stage.steps, falls_over=0)
-    assert rates[-1] == pytest.approx(learning_rate(whole, (stage.steps - 1) / whole.steps))
-    assert learning_rate(whole, 1.0) == pytest.approx(0.06 * stage.rate)
+    assert learning_rate(stage, 1.0) == pytest.approx(0.06 * stage.rate)
 
 
 def test_the_fine_stage_begins_with_the_weights_it_is_given_at_its_own_size(tmp_path):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from PySide6.QtCore import QObject, QThread, Signal, Slot
+from PySide6.QtCore import QCoreApplication, QObject, QThread, Signal, Slot
 
 from decaf_gui.core.clip import Clip, clips_in
 from decaf_gui.core.errors import DecafError
@@ -69,8 +69,9 @@ class ClipOpener(QObject):
         self._asked.emit(list(paths))
 
     def stop(self) -> None:
-        """Ends the thread, after the clip that is being opened."""
+        """Ends the thread, after the clip that is being opened; clips that are open already are handed over."""
         if self._thread.isRunning():
             self._opener.stopped = True
             self._thread.quit()
             self._thread.wait()
+            QCoreApplication.sendPostedEvents(self)

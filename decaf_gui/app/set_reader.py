@@ -126,7 +126,8 @@ class SetReader(QObject):
         self._hands.halted = True
 
     def stop(self) -> None:
-        """Ends the thread, after the project that is being read or edited."""
+        """Ends the thread, after the project that is being read or edited; what it said unheard is lost."""
+        self.blockSignals(True)
         if self._thread.isRunning():
             self._hands.stopped = True
             QMetaObject.invokeMethod(self._hands, "finish", Qt.ConnectionType.QueuedConnection)

@@ -481,3 +481,17 @@ def test_closing_while_projects_are_edited_leaves_each_whole(windows, folder, qt
     windows.close()
     assert verdicts(folder, "beta") == {1: ("accepted", 0.5), 3: ("accepted", 0.5)}
     assert verdicts(folder, "gamma") in ({}, {1: ("accepted", 0.5)})
+
+
+def test_a_set_that_is_closed_while_its_first_look_ends_opens_no_project(windows, folder, qtbot):
+    windows.open([folder])
+    review, told = windows.window, []
+    review.reader._hands.pictured.connect(told.append, Qt.ConnectionType.DirectConnection)
+    review.reader.look()
+    give_up = time.monotonic() + 10
+    while not (told and told[-1].whole) and time.monotonic() < give_up:
+        time.sleep(0.01)  # no event loop: the window does not hear of it yet
+    assert told[-1].whole
+    windows.close()
+    qtbot.wait(50)
+    assert review.main is None

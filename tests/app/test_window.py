@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -223,6 +225,20 @@ def test_closing_while_tracking_keeps_what_was_found(window, qtbot, engine, path
     window.close()
     with Store.open(path) as again:
         assert shown <= set(again.project.masks(1).frames)
+
+
+def test_a_clip_that_is_open_when_the_window_closes_joins_the_project(window, media, path, tmp_path, qtbot):
+    shutil.copytree(media, tmp_path / "another")
+    told = []
+    window.opener._opener.opened.connect(told.append, Qt.ConnectionType.DirectConnection)
+    window.add_clips([tmp_path / "another"])
+    give_up = time.monotonic() + 10
+    while not told and time.monotonic() < give_up:
+        time.sleep(0.01)  # no event loop: the window does not hear of it yet
+    window.close()
+    qtbot.wait(50)
+    with Store.open(path) as again:
+        assert [Path(row.path).name for row in again.project.where(ClipRow)] == ["shapes", "another"]
 
 
 @pytest.mark.parametrize("preset", PRESETS)

@@ -37,7 +37,7 @@ from decaf_gui.pipeline.engine import choose_device
 from decaf_gui.tracking import load_sam
 
 log = logging.getLogger("sam_training")
-LOG_EVERY, WATCH_EVERY, WATCHED = 25, 250, 24
+LOG_EVERY, WATCH_EVERY, WATCHED = 25, 500, 24
 SAVE_SECONDS = 120
 LONGEST = 0.5
 """The norm at which gradients are cut."""
@@ -156,7 +156,7 @@ def train(run: Run, folder: Path, stages: Sequence[Stage] = STAGES, seed: int = 
         if run.step % WATCH_EVERY == 0 or run.step == last:
             yield _write(folder, {**told, "held_out": _watch(run, folder)})
         if (run.step % LOG_EVERY == 0 and time.monotonic() - saved > SAVE_SECONDS) or run.step == last:
-            save(run, folder)
+            save(run, folder, stages)
             saved = time.monotonic()
 
 
@@ -202,22 +202,33 @@ def _replace(path: Path, state: dict[str, Any]) -> None:
     beside.replace(path)
 
 
-def save(run: Run, folder: Path) -> None:
-    """The whole run."""
+def save(run: Run, folder: Path, stages: Sequence[Stage] = STAGES) -> None:
+    """The whole run, and which of `stages` it has come through."""
     folder.mkdir(parents=True, exist_ok=True)
     state = {
         "model": run.model.state_dict(),
         "average": run.average.state_dict(),
         "optimizer": run.optimizer.state_dict(),
         "counters": (run.place, run.step, run.minutes, run.best),
+        "stages": _begun(stages, run.place),
     }
     _replace(folder / "checkpoint.pt", state)
 
 
+def _begun(stages: Sequence[Stage], place: int) -> list[tuple[str, int]]:
+    """Names and steps of the stages up to the one at `place`."""
+    return [(stage.name, stage.steps) for stage in stages[: place + 1]]
+
+
 def resume(folder: Path, stages: Sequence[Stage] = STAGES, device: str = "cpu") -> Run:
-    """The run that `save` wrote."""
+    """The run that `save` wrote; ValueError when there is none, or when it has come through other stages than these."""
+    if not (folder / "checkpoint.pt").exists():
+        raise ValueError(f"There is no run to go on with in {folder}: leave --resume out to begin one.")
     state = torch.load(folder / "checkpoint.pt", map_location=device, weights_only=True)
     place, step, minutes, best = state["counters"]
+    if state["stages"] != _begun(stages, place):
+        stages_then = ", ".join(f"{steps} steps of {name}" for name, steps in state["stages"])
+        raise ValueError(f"The run in {folder} has {stages_then}: go on with the --length it was begun with.")
     run = begin_run(at_size(fresh_model(), stages[place].image_size), stages, step, device)
     run.model.load_state_dict(state["model"])
     run.average.load_state_dict(state["average"])
@@ -261,14 +272,21 @@ def main() -> None:
     torch.set_num_threads(1)
     with shared() as share:
         if not given.only_export:
-            _train(given, share)
+            stages = lengthened(given.length)
+            try:
+                run = _first(given, stages, share)
+            except ValueError as error:
+                parser.error(str(error))
+            for line in train(run, given.out, stages, given.seed):
+                log.info(json.dumps(line))
         if given.export and share.first:
             state = torch.load(given.out / "best.pt", map_location="cpu", weights_only=True)
             export(at_size(load_start(given.out / "best.pt"), STAGES[state["place"]].image_size), given.export)
 
 
-def _train(given: argparse.Namespace, share: Share) -> None:
-    device, stages = choose_device(given.device), lengthened(given.length)
+def _first(given: argparse.Namespace, stages: tuple[Stage, ...], share: Share) -> Run:
+    """The run to train: the one that was stopped, or a new one."""
+    device = choose_device(given.device)
     if given.resume:
         run = resume(given.out, stages, device)
         if share.first:
@@ -277,8 +295,7 @@ def _train(given: argparse.Namespace, share: Share) -> None:
         model = load_start(given.start) if given.start else fresh_model(given.seed)
         run = begin_run(model, stages, begin_of(stages, given.stage), device)
     run.share = share
-    for line in train(run, given.out, stages, given.seed):
-        log.info(json.dumps(line))
+    return run
 
 
 if __name__ == "__main__":

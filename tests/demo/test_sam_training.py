@@ -246,12 +246,12 @@ def test_a_fresh_memory_tells_the_objects_of_a_frame_apart_at_their_places():
 def test_an_object_that_is_gone_has_no_mask_loss_and_a_sliver_none_at_all():
     teacher = Teacher(fresh_model(0))
     teacher.ious, teacher.scores = torch.zeros(2, 1), torch.full((2, 1), -3.0)
-    truth = torch.zeros(2, 64, 64)
-    logits = torch.randn(2, 64, 64)
-    gone = sam_lessons._frame_loss(logits, truth, teacher, 0.8, 2.0)
+    truth, logits = torch.zeros(2, 64, 64), torch.randn(2, 64, 64)
+    stage = replace(TINY[2], absent_weight=2.0)
+    gone = sam_lessons._frame_loss(logits, truth, teacher, 0.8, stage)
     assert float(gone) == pytest.approx(2 * np.log1p(np.exp(-3)), rel=1e-3)
     truth[:, 0, 0] = 1
-    assert float(sam_lessons._frame_loss(logits, truth, teacher, 0.8, 2.0)) == 0
+    assert float(sam_lessons._frame_loss(logits, truth, teacher, 0.8, stage)) == 0
 
 
 # runs
@@ -284,6 +284,23 @@ def test_a_resumed_run_equals_one_that_was_not_stopped(tmp_path, monkeypatch, un
         for name, value in one.state_dict().items():
             assert torch.equal(value, two.state_dict()[name]), name
     assert without_time(lines(tmp_path / "parts")) == without_time(lines(tmp_path / "whole"))
+
+
+def test_a_run_goes_on_through_the_stages_it_was_begun_with_alone(tmp_path, monkeypatch, unwatched, capsys):
+    begun = train(new_run(TINY, 1), tmp_path, TINY)
+    monkeypatch.setattr(sam_training, "LOG_EVERY", 1)
+    monkeypatch.setattr(sam_training, "SAVE_SECONDS", -1)
+    assert [next(begun)["step"] for _ in range(2)] == [1, 2]
+    begun.close()
+    resume(tmp_path, (*TINY[:2], replace(TINY[2], steps=99)))  # what is yet to come may differ
+    with pytest.raises(ValueError, match="has 2 steps of image: go on with the --length"):
+        resume(tmp_path, (replace(TINY[0], steps=3), *TINY[1:]))
+    nowhere = str(tmp_path / "nowhere")
+    monkeypatch.setattr("sys.argv", ["sam_training", "--out", nowhere, "--resume"])
+    with pytest.raises(SystemExit) as ended:
+        sam_training.main()
+    assert ended.value.code == 2
+    assert f"There is no run to go on with in {nowhere}" in capsys.readouterr().err
 
 
 def test_the_log_has_means_and_held_out_measures_and_the_best_weights_are_kept(tmp_path, monkeypatch):

@@ -137,13 +137,13 @@ def clip_losses(
 ) -> tuple[Tensor, Meters]:
     """The first frame is prompted (a third with its true mask), the others are tracked, one of them corrected at times.
 
-    In some clips memory is told what is there, in the others it holds what the model itself believed, as in use.
+    In half of the clips memory holds what the model itself believed present, as it will in use.
     """
     ripe = max(progress, stage.ripe[1])
     objects, side = batch.masks.shape[2], batch.images.shape[-1]
     truths = batch.masks.flatten(1, 2)
     bank = new_bank()
-    told = rng.random() < stage.told
+    told = rng.random() < 0.5
     corrected_at = int(rng.integers(1, len(truths))) if rng.random() < stage.corrections[1] else -1
     total = torch.zeros((), device=truths.device)
     tally = Tally()
@@ -158,14 +158,14 @@ def clip_losses(
         heads = step_frame(model, vision, t, bank, prompt, mask)
         if mask is None:
             logits = upsampled(teacher.masks, side)
-            total = total + _frame_loss(logits, truth, teacher, ripe, stage)
+            total = total + _frame_loss(logits, truth, teacher, ripe, stage.absent_weight)
             total = total + 0.5 * identity_loss(logits.unflatten(0, (-1, objects)), batch.masks[t])
             tally.add("next" if t else "first", logits, truth, teacher.scores)
         if t == corrected_at:
             clicks = correcting_clicks(rng, logits.detach(), truth)
             heads = step_frame(model, vision, t, bank, clicks, previous=heads[3].detach().clamp(-32, 32), alone=False)
             logits = upsampled(teacher.masks, side)
-            total = total + _frame_loss(logits, truth, teacher, ripe, stage)
+            total = total + _frame_loss(logits, truth, teacher, ripe, stage.absent_weight)
             here = truth.flatten(1).any(1)
             if bool(here.any()):
                 points, labels = clicks["point_coords"][here], clicks["point_labels"][here]
@@ -181,11 +181,11 @@ def _keep(bank: Bank, index: int, output: dict[str, Any], *, prompted: bool) -> 
     bank["cond_frame_outputs" if prompted else "non_cond_frame_outputs"][index] = output
 
 
-def _frame_loss(logits: Tensor, truth: Tensor, teacher: Teacher, ripe: float, stage: Stage) -> Tensor:
+def _frame_loss(logits: Tensor, truth: Tensor, teacher: Teacher, ripe: float, absent: float) -> Tensor:
     """Presence, and the masks of what can be seen. A sliver of an object need not be called either."""
     area = truth.flatten(1).mean(1)
     here, gone = area > SEEN, area == 0
-    weight = torch.where(gone, stage.absent_weight, 1.0) * (here | gone)
+    weight = torch.where(gone, absent, 1.0) * (here | gone)
     loss = functional.binary_cross_entropy_with_logits(teacher.scores[:, 0], here.float(), weight=weight)
     if bool(here.any()):
         loss = loss + mask_losses(logits[here], truth[here], teacher.ious[here], ripe)

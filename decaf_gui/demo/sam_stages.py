@@ -23,8 +23,6 @@ class Stage:
     are the shares of pictures and of clips with correcting clicks on top; on pictures these are `plain` second clicks,
     or else a share `given` of them corrects a given mask, which is in `own` of the cases the model's own and else a
     spoiled truth.
-    `absent_weight` is that of gone objects in the loss of presence. In a share `told` of the clips memory is told which
-    objects are there.
     """
 
     name: str
@@ -47,7 +45,6 @@ class Stage:
     given: float = 0.45
     own: float = 0.5
     absent_weight: float = 1.5
-    told: float = 0.5
     fits_memory: bool = False
     fits_masks: bool = False
 
@@ -68,13 +65,6 @@ VIDEO = Stage(
     plain=True,
     fits_memory=True,
 )
-TRACK = replace(
-    VIDEO, name="track", steps=2600, ripe=(0.8, 0.8), lengths=(3, 7), absent_weight=2.5, told=0.25, fits_memory=False
-)
-"""Tracking goes on rising for long at the small size, and costs a third less there.
-
-A memory that is told what is there gives it away on the frames after: with half of the clips told, presence was read
-from the memory, and never said to have ended where nobody tells."""
 FINE = Stage(
     "fine",
     800,
@@ -94,8 +84,8 @@ FINE = Stage(
     absent_weight=2.0,
     fits_masks=True,
 )
-"""Tracking carries over to the larger size by itself but gains little there; correcting clicks are what takes long."""
-STAGES = (IMAGE, VIDEO, TRACK, FINE)
+"""Tracking carries over to the larger size by itself; correcting clicks are what takes long."""
+STAGES = (IMAGE, VIDEO, FINE)
 WARM = 50
 
 

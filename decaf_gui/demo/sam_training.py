@@ -37,7 +37,7 @@ from decaf_gui.pipeline.engine import choose_device
 from decaf_gui.tracking import load_sam
 
 log = logging.getLogger("sam_training")
-LOG_EVERY, WATCH_EVERY, WATCHED = 25, 500, 24
+LOG_EVERY, WATCH_EVERY, WATCHED = 25, 250, 24
 SAVE_SECONDS = 120
 LONGEST = 0.5
 """The norm at which gradients are cut."""

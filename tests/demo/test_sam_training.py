@@ -246,12 +246,12 @@ def test_a_fresh_memory_tells_the_objects_of_a_frame_apart_at_their_places():
 def test_an_object_that_is_gone_has_no_mask_loss_and_a_sliver_none_at_all():
     teacher = Teacher(fresh_model(0))
     teacher.ious, teacher.scores = torch.zeros(2, 1), torch.full((2, 1), -3.0)
-    truth, logits = torch.zeros(2, 64, 64), torch.randn(2, 64, 64)
-    stage = replace(TINY[2], absent_weight=2.0)
-    gone = sam_lessons._frame_loss(logits, truth, teacher, 0.8, stage)
+    truth = torch.zeros(2, 64, 64)
+    logits = torch.randn(2, 64, 64)
+    gone = sam_lessons._frame_loss(logits, truth, teacher, 0.8, 2.0)
     assert float(gone) == pytest.approx(2 * np.log1p(np.exp(-3)), rel=1e-3)
     truth[:, 0, 0] = 1
-    assert float(sam_lessons._frame_loss(logits, truth, teacher, 0.8, stage)) == 0
+    assert float(sam_lessons._frame_loss(logits, truth, teacher, 0.8, 2.0)) == 0
 
 
 # runs

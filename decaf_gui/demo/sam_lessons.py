@@ -182,13 +182,16 @@ def _keep(bank: Bank, index: int, output: dict[str, Any], *, prompted: bool) -> 
 
 
 def _frame_loss(logits: Tensor, truth: Tensor, teacher: Teacher, ripe: float, absent: float) -> Tensor:
-    """Presence, and the masks of what can be seen. A sliver of an object need not be called either."""
+    """Presence, and masks: of what is gone they shall be empty. A sliver of an object need not be called either."""
     area = truth.flatten(1).mean(1)
     here, gone = area > SEEN, area == 0
     weight = torch.where(gone, absent, 1.0) * (here | gone)
     loss = functional.binary_cross_entropy_with_logits(teacher.scores[:, 0], here.float(), weight=weight)
     if bool(here.any()):
         loss = loss + mask_losses(logits[here], truth[here], teacher.ious[here], ripe)
+    if bool(gone.any()):
+        empty = 4 * pixel_loss(logits[gone], truth[gone]) + 10 * focal_loss(logits[gone], truth[gone])
+        loss = loss + empty.sum() / len(truth)
     return loss
 
 

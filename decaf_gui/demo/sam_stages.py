@@ -22,7 +22,7 @@ class Stage:
     what the average of the weights keeps in a step, `boxes` the share of first prompts that are boxes. `corrections`
     are the shares of pictures and of clips with correcting clicks on top; on pictures these are `plain` second clicks,
     or else a share `given` of them corrects a given mask, which is in `own` of the cases the model's own and else a
-    spoiled truth.
+    spoiled truth. Objects that are gone weigh `absent_weight` in the loss of presence.
     """
 
     name: str
@@ -67,11 +67,11 @@ VIDEO = Stage(
 )
 FINE = Stage(
     "fine",
-    800,
+    1500,
     192,
     LARGE_CLIPS,
     4e-4,
-    videos=0.35,
+    videos=0.5,
     pictures=12,
     lengths=(4, 7),
     tracked=3,
@@ -81,7 +81,7 @@ FINE = Stage(
     corrections=(1.0, 0.4),
     given=0.5,
     own=0.6,
-    absent_weight=2.0,
+    absent_weight=1.0,
     fits_masks=True,
 )
 """Tracking carries over to the larger size by itself; correcting clicks are what takes long."""

@@ -24,6 +24,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from decaf_gui.demo.sam_data import TRAIN_SEED, Batch, Wanted, load_batch
 from decaf_gui.demo.sam_held_out import composite, held_out
@@ -37,10 +38,13 @@ from decaf_gui.pipeline.engine import choose_device
 from decaf_gui.tracking import load_sam
 
 log = logging.getLogger("sam_training")
-LOG_EVERY, WATCH_EVERY, WATCHED = 25, 250, 24
+LOG_EVERY, WATCH_EVERY, WATCHED = 25, 500, 24
 SAVE_SECONDS = 120
 LONGEST = 0.5
 """The norm at which gradients are cut."""
+
+
+Optimizers = tuple[torch.optim.Optimizer, ...]
 
 
 @dataclass
@@ -52,7 +56,7 @@ class Run:
 
     model: Any
     average: Any
-    optimizer: torch.optim.Optimizer
+    optimizers: Optimizers
     place: int = 0
     step: int = 0
     minutes: float = 0.0
@@ -73,7 +77,7 @@ def new_run(stages: Sequence[Stage] = STAGES, seed: int = 0, device: str = "cpu"
 def begin_run(model: Any, stages: Sequence[Stage], step: int, device: str = "cpu") -> Run:
     """A run that begins with the weights of `model` at the first step of a stage."""
     place, _ = stage_at(tuple(stages), step)
-    run = Run(model.to(device), copy.deepcopy(model).to(device), _optimizer(model), -1, step)
+    run = Run(model.to(device), copy.deepcopy(model).to(device), new_optimizers(model), -1, step)
     enter(run, stages, place)
     return run
 
@@ -91,11 +95,25 @@ def enter(run: Run, stages: Sequence[Stage], place: int) -> None:
         if stage.fits_masks:
             prepare_masks(model, features, as_logits(batch.masks[0, :, 0]))
     run.model, run.average, run.place = model, copy.deepcopy(model), place
-    run.optimizer = _optimizer(model)
+    run.optimizers = new_optimizers(model)
 
 
-def _optimizer(model: Any) -> torch.optim.Optimizer:
-    return torch.optim.AdamW(model.parameters(), lr=0.0, betas=(0.9, 0.98), weight_decay=0.01)
+def new_optimizers(model: Any) -> Optimizers:
+    """Muon for the matrices of linear layers, AdamW for all other weights, both at a rate of 0.
+
+    Muon (Jordan et al., 2024) makes each step of a matrix orthogonal. Here that learns in half of the steps, see
+    docs/demo-models.md. Its steps are as large as those of AdamW at the same rate (Liu et al., 2025).
+    """
+    matrices = [weights for weights in model.parameters() if _is_matrix(weights)]
+    others = [weights for weights in model.parameters() if not _is_matrix(weights)]
+    return (
+        torch.optim.Muon(matrices, lr=0.0, weight_decay=0.01, adjust_lr_fn="match_rms_adamw"),
+        torch.optim.AdamW(others, lr=0.0, betas=(0.9, 0.98), weight_decay=0.01),
+    )
+
+
+def _is_matrix(weights: Tensor) -> bool:
+    return weights.ndim == 2 and min(weights.shape) > 1
 
 
 def train_step(run: Run, teacher: Teacher, stage: Stage, progress: float, seed: int) -> dict[str, float]:
@@ -104,14 +122,15 @@ def train_step(run: Run, teacher: Teacher, stage: Stage, progress: float, seed: 
     lesson = clip_losses if video else picture_losses
     loss, meters = lesson(run.model, teacher, batch.to(run.device), rng, stage, progress)
     rate = learning_rate(stage, progress)
-    for group in run.optimizer.param_groups:
-        group["lr"] = rate
-    run.optimizer.zero_grad(set_to_none=True)
+    run.model.zero_grad(set_to_none=True)
     loss.backward()
     average_gradients(run.model, run.share)
     norm = torch.nn.utils.clip_grad_norm_(run.model.parameters(), LONGEST)
     if torch.isfinite(norm):
-        run.optimizer.step()
+        for optimizer in run.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            optimizer.step()
     with torch.no_grad():
         for mean, value in zip(run.average.parameters(), run.model.parameters(), strict=True):
             mean.lerp_(value, 1 - stage.keep)
@@ -208,7 +227,7 @@ def save(run: Run, folder: Path, stages: Sequence[Stage] = STAGES) -> None:
     state = {
         "model": run.model.state_dict(),
         "average": run.average.state_dict(),
-        "optimizer": run.optimizer.state_dict(),
+        "optimizers": [optimizer.state_dict() for optimizer in run.optimizers],
         "counters": (run.place, run.step, run.minutes, run.best),
         "stages": _begun(stages, run.place),
     }
@@ -232,7 +251,8 @@ def resume(folder: Path, stages: Sequence[Stage] = STAGES, device: str = "cpu") 
     run = begin_run(at_size(fresh_model(), stages[place].image_size), stages, step, device)
     run.model.load_state_dict(state["model"])
     run.average.load_state_dict(state["average"])
-    run.optimizer.load_state_dict(state["optimizer"])
+    for optimizer, kept in zip(run.optimizers, state["optimizers"], strict=True):
+        optimizer.load_state_dict(kept)
     run.place, run.minutes, run.best = place, minutes, best
     return run
 

@@ -243,13 +243,15 @@ def test_a_fresh_memory_tells_the_objects_of_a_frame_apart_at_their_places():
     assert float(missed) < 0.5, "two clips that the map has not seen"
 
 
-def test_an_object_that_is_gone_has_no_mask_loss_and_a_sliver_none_at_all():
+def test_an_object_that_is_gone_shall_have_an_empty_mask_and_a_sliver_counts_for_nothing():
     teacher = Teacher(fresh_model(0))
     teacher.ious, teacher.scores = torch.zeros(2, 1), torch.full((2, 1), -3.0)
-    truth = torch.zeros(2, 64, 64)
-    logits = torch.randn(2, 64, 64)
-    gone = sam_lessons._frame_loss(logits, truth, teacher, 0.8, 2.0)
-    assert float(gone) == pytest.approx(2 * np.log1p(np.exp(-3)), rel=1e-3)
+    truth, logits = torch.zeros(2, 64, 64), torch.randn(2, 64, 64)
+    gone = float(sam_lessons._frame_loss(logits, truth, teacher, 0.8, 2.0))
+    presence = 2 * np.log1p(np.exp(-3))
+    focal = float(sigmoid_focal_loss(logits, truth, alpha=-1, gamma=2, reduction="mean"))
+    empty = 4 * float(torch.nn.functional.softplus(logits).mean()) + 10 * focal
+    assert gone == pytest.approx(presence + empty, rel=1e-4)
     truth[:, 0, 0] = 1
     assert float(sam_lessons._frame_loss(logits, truth, teacher, 0.8, 2.0)) == 0
 

@@ -53,7 +53,7 @@ def test_grounding_ways_agree():
     assert [row["way"] for row in rows] == ["first", "further", "straightforward"]
     assert result.settings["difference"] < 1e-5
     assert rows[1]["vision tower s (left out)"] == 0, "a further expression went through the vision tower"
-    assert rows[2]["vision tower s (left out)"] > rows[0]["vision tower s (left out)"]
+    assert all(row["vision tower s (left out)"] > 0 for row in (rows[0], rows[2]))
 
 
 def test_tracking_ways_agree():

@@ -390,11 +390,13 @@ def _read(connection: sqlite3.Connection, path: Path) -> Project:
     """All rows. Raises BadInput when one of them cannot be what it should be."""
     tables: dict[type[Row], dict[Any, Row]] = {}
     try:
-        for name, kind in TABLES.items():
-            columns = _columns(kind)
-            names = ", ".join(f'"{name}"."{column}"' for column in columns)
-            made = (_row(kind, columns, values) for values in connection.execute(f'SELECT {names} FROM "{name}"'))
-            tables[kind] = {row.key: row for row in made}
+        with connection:
+            connection.execute("BEGIN")  # all tables as they were at one moment: another program may be writing
+            for name, kind in TABLES.items():
+                columns = _columns(kind)
+                names = ", ".join(f'"{name}"."{column}"' for column in columns)
+                made = (_row(kind, columns, values) for values in connection.execute(f'SELECT {names} FROM "{name}"'))
+                tables[kind] = {row.key: row for row in made}
         project = Project(tables)
         _check_rows(project)
     except (BadInput, sqlite3.Error, ValueError, TypeError, KeyError, OverflowError) as error:

@@ -86,6 +86,26 @@ def test_one_file_remains_and_opens_again(path):
     assert sorted(p.name for p in path.parent.iterdir()) == ["work.decaf"]
 
 
+@pytest.mark.parametrize("table", TABLES)
+def test_a_reader_sees_one_moment_though_another_program_writes_meanwhile(path, table, monkeypatch):
+    with Store.open(path) as writer:
+        before, connect = writer.project, store._connect
+
+        def add_an_object(statement: str) -> None:
+            if statement.startswith("SELECT") and statement.endswith(f'FROM "{table}"') and writer.project is before:
+                writer.do(edits.add_object(writer.project, 1, "bird"))
+
+        def watched(place):
+            connection = connect(place)
+            connection.set_trace_callback(add_an_object)
+            return connection
+
+        monkeypatch.setattr(store, "_connect", watched)
+        with Store.open(path, read_only=True) as reader:
+            assert not writer.project.same(before)
+            assert reader.project.same(before) or reader.project.same(writer.project)
+
+
 def test_a_second_one_reads_only_and_sees_what_was_there(path):
     with Store.open(path) as writer, Store.open(path) as reader:
         assert reader.read_only

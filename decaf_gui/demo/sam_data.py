@@ -36,8 +36,8 @@ class Batch:
 class Wanted:
     """What a batch is made of: `clips` clips of `frames` frames, `objects` objects of each, in squares of `side`.
 
-    Clips are drawn in one of the sizes `drawn` (H, W), a share `medium` of them at that level, from seeds of `base` on.
-    Objects cover at least a share `least` of the first frame.
+    Clips are drawn in one of the sizes `drawn` (H, W), shares `medium` and `lookalikes` of them at these levels, the
+    others at level kind, from seeds of `base` on. Objects cover at least a share `least` of the first frame.
     """
 
     clips: int
@@ -46,6 +46,7 @@ class Wanted:
     side: int
     drawn: tuple[Size, ...]
     medium: float = 0.0
+    lookalikes: float = 0.0
     least: float = SEEN
     base: int = TRAIN_SEED
 
@@ -72,7 +73,7 @@ def _pick(rng: np.random.Generator, wanted: Wanted, *, leaving: bool) -> tuple[S
     """A clip, frames of it, and objects seen on the first of these, leavers first; None when this clip has none."""
     seed = wanted.base + int(rng.integers(1_000_000))
     size = wanted.drawn[int(rng.integers(len(wanted.drawn)))]
-    level = "medium" if rng.random() < wanted.medium else "kind"
+    level = _level(rng.random(), wanted)
     stride = int(rng.choice([1, 1, 2, 3])) if wanted.frames > 1 else 1
     long = int(rng.choice(CLIP_FRAMES)) if wanted.frames > 1 else 2
     clip = make_clip(seed, level, long, size)
@@ -88,6 +89,12 @@ def _pick(rng: np.random.Generator, wanted: Wanted, *, leaving: bool) -> tuple[S
             order.sort(key=lambda k: not gone[k])
             return clip, picked, (order * wanted.objects)[: wanted.objects]
     return None
+
+
+def _level(chance: float, wanted: Wanted) -> str:
+    if chance < wanted.medium:
+        return "medium"
+    return "lookalikes" if chance < wanted.medium + wanted.lookalikes else "kind"
 
 
 def _square_mask(mask: NDArray[np.bool_], side: int) -> NDArray[np.uint8]:

@@ -34,15 +34,17 @@ from decaf_gui.demo.sam_steps import Bank, Teacher, Vision, encode, new_bank, re
 STYLES: tuple[Style, ...] = ("together", "base", "logits")
 WITH_LOGITS = 0.1
 """The share of corrections that see the last logits."""
+PIXEL, FOCAL = 4, 10
+"""Weights of the pixel loss (and the balanced one) and the focal loss; the dice loss has 1."""
 Meters = dict[str, float]
 
 
 def mask_losses(logits: Tensor, truth: Tensor, ious: Tensor, ripe: float) -> Tensor:
     """Mask and IoU losses of present objects: a scalar. `ripe` in [0, 1] moves the weights along."""
     fade = max(0.0, 1 - ripe / 0.4)
-    loss = dice_loss(logits, truth) + 4 * pixel_loss(logits, truth) + 4 * fade * balanced_loss(logits, truth)
+    loss = dice_loss(logits, truth) + PIXEL * pixel_loss(logits, truth) + PIXEL * fade * balanced_loss(logits, truth)
     if ripe > 0.6:
-        loss = loss + 10 * focal_loss(logits, truth)
+        loss = loss + FOCAL * focal_loss(logits, truth)
     estimate = (ious[:, 0] - mask_iou(logits, truth)).abs()
     return (loss + estimate).mean()
 
@@ -190,7 +192,7 @@ def _frame_loss(logits: Tensor, truth: Tensor, teacher: Teacher, ripe: float, ab
     if bool(here.any()):
         loss = loss + mask_losses(logits[here], truth[here], teacher.ious[here], ripe)
     if bool(gone.any()):
-        empty = 4 * pixel_loss(logits[gone], truth[gone]) + 10 * focal_loss(logits[gone], truth[gone])
+        empty = PIXEL * pixel_loss(logits[gone], truth[gone]) + FOCAL * focal_loss(logits[gone], truth[gone])
         loss = loss + empty.sum() / len(truth)
     return loss
 

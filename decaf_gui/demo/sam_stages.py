@@ -16,13 +16,13 @@ class Stage:
 
     The model sees squares of `image_size` pixels, made from clips drawn in one of the sizes `drawn` (H, W). A step is
     `videos` times out of one `clips` clips of `lengths` (least, most) frames with `tracked` objects each, else
-    `pictures` pictures; a share `medium` of them is of that level, the others are kind. Objects that are prompted cover
-    at least a share `least` of their picture. `ripe` are the least points of the loss schedule (0 to 1, see
-    `mask_losses`) for pictures and for clips. `rate` is the highest learning rate; it falls over the stage. `keep` is
-    what the average of the weights keeps in a step, `boxes` the share of first prompts that are boxes. `corrections`
-    are the shares of pictures and of clips with correcting clicks on top; on pictures these are `plain` second clicks,
-    or else a share `given` of them corrects a given mask, which is in `own` of the cases the model's own and else a
-    spoiled truth. Objects that are gone weigh `absent_weight` in the loss of presence.
+    `pictures` pictures; shares `medium` and `lookalikes` of them are of these levels, the others kind. Objects that
+    are prompted cover at least a share `least` of their picture. `ripe` are the least points of the loss schedule (0
+    to 1, see `mask_losses`) for pictures and for clips. `rate` is the highest learning rate; it falls over the stage.
+    `keep` is what the average of the weights keeps in a step, `boxes` the share of first prompts that are boxes.
+    `corrections` are the shares of pictures and of clips with correcting clicks on top; on pictures these are `plain`
+    second clicks, or else a share `given` of them corrects a given mask, which is in `own` of the cases the model's own
+    and else a spoiled truth. Objects that are gone weigh `absent_weight` in the loss of presence.
     """
 
     name: str
@@ -36,6 +36,7 @@ class Stage:
     lengths: tuple[int, int] = (3, 6)
     tracked: int = 4
     medium: float = 0.0
+    lookalikes: float = 0.0
     least: float = 5e-4
     ripe: tuple[float, float] = (0.0, 0.41)
     keep: float = 0.99
@@ -49,7 +50,9 @@ class Stage:
     fits_masks: bool = False
 
 
-IMAGE = Stage("image", 1200, 128, SMALL_CLIPS, 1e-3, least=3e-3, boxes=0.2, corrections=(0.5, 0.0), plain=True)
+IMAGE = Stage(
+    "image", 1200, 128, SMALL_CLIPS, 1e-3, lookalikes=0.3, least=3e-3, boxes=0.2, corrections=(0.5, 0.0), plain=True
+)
 """With corrections that are to be obeyed from the beginning, first clicks were not looked at in 450 steps."""
 VIDEO = Stage(
     "video",
@@ -58,6 +61,7 @@ VIDEO = Stage(
     SMALL_CLIPS,
     6e-4,
     videos=0.7,
+    lookalikes=0.3,
     least=3e-3,
     ripe=(0.8, 0.2),
     boxes=0.2,
@@ -75,16 +79,19 @@ FINE = Stage(
     pictures=12,
     lengths=(4, 7),
     tracked=3,
-    medium=0.15,
+    medium=0.1,
+    lookalikes=0.3,
     ripe=(0.8, 0.8),
     keep=0.997,
+    boxes=0.4,
     corrections=(1.0, 0.4),
     given=0.5,
     own=0.6,
     absent_weight=1.0,
     fits_masks=True,
 )
-"""Tracking carries over to the larger size by itself; correcting clicks are what takes long."""
+"""Tracking carries over to the larger size by itself; correcting clicks are what takes long. Without lookalikes a click
+on one of two shapes of a colour often gave both."""
 STAGES = (IMAGE, VIDEO, FINE)
 WARM = 50
 

@@ -145,7 +145,15 @@ def draw(rng: np.random.Generator, stage: Stage, share: Share = ALONE) -> tuple[
     clips, objects = (stage.clips, stage.tracked) if video else (stage.pictures, 4)
     rng = share.own(rng)
     wanted = Wanted(
-        share.part(clips), frames, objects, stage.image_size, stage.drawn, stage.medium, stage.least, TRAIN_SEED
+        share.part(clips),
+        frames,
+        objects,
+        stage.image_size,
+        stage.drawn,
+        stage.medium,
+        stage.lookalikes,
+        stage.least,
+        TRAIN_SEED,
     )
     return rng, load_batch(rng, wanted), video
 

@@ -31,7 +31,10 @@ GENERIC = ("shape", "object", "thing")
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """How hard the world is: counts, radii (of the shorter side), noise of scene and shapes, crowding."""
+    """How hard the world is: counts, radii (of the shorter side), noise of scene and shapes, crowding.
+
+    `twins` is how likely a shape has the first one's colour, or else its shape.
+    """
 
     name: str
     shapes: tuple[int, int]
@@ -49,6 +52,7 @@ LEVELS = {
     "kind": Level("kind", (2, 4), (0.12, 0.25), 5, 0.4, 0, 0, 0.1, 0.25, 1.0),
     "medium": Level("medium", (3, 5), (0.09, 0.2), 12, 0.6, 10, 4, 0.25, 0.25, 0.7),
     "hard": Level("hard", (4, 7), (0.05, 0.14), 22, 0.8, 26, 14, 0.4, 0.35, 0.3),
+    "lookalikes": Level("lookalikes", (2, 4), (0.12, 0.25), 5, 0.4, 0, 0, 0.7, 0.25, 1.0),
 }
 
 

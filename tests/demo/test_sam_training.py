@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +12,7 @@ import torch
 from torchvision.ops import sigmoid_focal_loss
 
 from decaf_gui.core.resources import resource
-from decaf_gui.demo import sam_held_out, sam_lessons, sam_losses, sam_training
+from decaf_gui.demo import sam_data, sam_held_out, sam_lessons, sam_losses, sam_training
 from decaf_gui.demo.sam_data import TRAIN_SEED, Wanted, load_batch
 from decaf_gui.demo.sam_model import at_size, demo_config, export, fresh_model, prepare_masks
 from decaf_gui.demo.sam_prompts import as_logits
@@ -101,6 +102,22 @@ def test_corners_of_boxes_are_no_clicks():
     wrong_there[:, 0, 0] = -20
     loss = sam_losses.click_loss(wrong_there, truth, corner, torch.tensor([[2, 3]]))
     assert float(loss) < 1e-6
+
+
+# the clips
+
+
+def test_clips_are_of_the_levels_in_their_shares(monkeypatch):
+    levels, make_clip = Counter(), sam_data.make_clip
+
+    def noted(seed, level, *rest):
+        levels[level] += 1
+        return make_clip(seed, level, *rest)
+
+    monkeypatch.setattr(sam_data, "make_clip", noted)
+    load_batch(np.random.default_rng(0), Wanted(300, 1, 1, 32, ((48, 64),), medium=0.2, lookalikes=0.5))
+    shares = [levels[name] / levels.total() for name in ("medium", "lookalikes", "kind")]
+    np.testing.assert_allclose(shares, (0.2, 0.5, 0.3), atol=0.09)  # three standard deviations of 300 draws
 
 
 # the model

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -184,6 +185,15 @@ def test_levels_get_harder():
     assert mean_count("kind") < mean_count("medium") < mean_count("hard")
 
 
+def test_lookalikes_are_kind_but_for_their_colours():
+    def colours_shared(level):
+        casts = [[thing.colour for thing in make_clip(s, level, 1, SIZE).objects] for s in range(40)]
+        return np.mean([len(set(cast)) < len(cast) for cast in casts])
+
+    assert colours_shared("lookalikes") > 0.6 > 0.4 > colours_shared("kind")
+    assert replace(LEVELS["lookalikes"], name="kind", twins=LEVELS["kind"].twins) == LEVELS["kind"]
+
+
 def test_an_unknown_level_lists_the_known_ones():
-    with pytest.raises(BadInput, match=r"kind, medium, hard"):
+    with pytest.raises(BadInput, match=r"kind, medium, hard, lookalikes"):
         make_clip(0, "easy")

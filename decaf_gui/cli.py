@@ -149,7 +149,7 @@ def demo(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the demo run's results.")] = Path("decaf-demo"),
     seed: Annotated[int | None, typer.Option("--seed", help="A clip of this seed, not a scene.")] = None,
     clips: Annotated[int | None, typer.Option("--clips", min=1, help="How many clips.")] = None,
-    level: Annotated[str | None, typer.Option("--level", help="kind (as it is), medium, hard or lookalikes.")] = None,
+    level: Annotated[str | None, typer.Option("--level", help="kind (default), medium, hard or lookalikes.")] = None,
     frames: Annotated[int | None, typer.Option("--frames", min=1, help="Frames of each clip; else 24.")] = None,
     scenes: Annotated[bool, typer.Option("--scenes", help="With --write: the scenes that the window shows.")] = False,
     as_frames: Annotated[bool, typer.Option("--as-frames", help="With --write: frame folders, not mp4.")] = False,

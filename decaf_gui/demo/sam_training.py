@@ -26,7 +26,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from decaf_gui.demo.sam_data import TRAIN_SEED, Batch, Wanted, load_batch
+from decaf_gui.demo.sam_data import Batch, Wanted, load_batch
 from decaf_gui.demo.sam_held_out import composite, held_out
 from decaf_gui.demo.sam_lessons import clip_losses, picture_losses
 from decaf_gui.demo.sam_model import at_size, export, fresh_model, prepare_masks, prepare_memory
@@ -150,10 +150,9 @@ def draw(rng: np.random.Generator, stage: Stage, share: Share = ALONE) -> tuple[
         objects,
         stage.image_size,
         stage.drawn,
-        stage.medium,
-        stage.lookalikes,
-        stage.least,
-        TRAIN_SEED,
+        medium=stage.medium,
+        lookalikes=stage.lookalikes,
+        least=stage.least,
     )
     return rng, load_batch(rng, wanted), video
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -16,6 +17,8 @@ from decaf_gui.tracking.features import preprocess
 
 TRAIN_SEED, HELD_OUT_SEED = 1_000_000, 50_000
 CLIP_FRAMES = (24, 30)
+Wish = Literal["seen", "gone", "crossing"]
+"""What happens to an object: nothing in particular; it goes away; it meets another one and parts from it."""
 SEEN = 5e-4
 """An object counts as seen when it covers this share of the picture, as gone when it covers nothing of it."""
 
@@ -37,7 +40,8 @@ class Wanted:
     """What a batch is made of: `clips` clips of `frames` frames, `objects` objects of each, in squares of `side`.
 
     Clips are drawn in one of the sizes `drawn` (H, W), shares `medium` and `lookalikes` of them at these levels, the
-    others at level kind, from seeds of `base` on. Objects cover at least a share `least` of the first frame.
+    others at level kind, from seeds of `base` on. Objects cover at least a share `least` of the first frame. In a share
+    `crossing` of the videos an object meets another one and parts from it.
     """
 
     clips: int
@@ -48,6 +52,7 @@ class Wanted:
     medium: float = 0.0
     lookalikes: float = 0.0
     least: float = SEEN
+    crossing: float = 0.0
     base: int = TRAIN_SEED
 
 
@@ -59,18 +64,21 @@ def load_batch(rng: np.random.Generator, wanted: Wanted) -> Batch:
 
 def _stretch(rng: np.random.Generator, wanted: Wanted) -> tuple[Tensor, Tensor]:
     """One clip: images (T, 3, S, S), masks (T, K, S, S). In every second video an object goes away."""
-    leaving = wanted.frames > 1 and rng.random() < 0.5
+    wish: Wish = "seen"
+    if wanted.frames > 1:
+        chance = rng.random()
+        wish = "gone" if chance < 0.5 else "crossing" if chance < 0.5 + wanted.crossing else "seen"
     found = None
     while found is None:
-        found = _pick(rng, wanted, leaving=leaving)
+        found = _pick(rng, wanted, wish)
     clip, picked, chosen = found
     images = torch.cat([preprocess(clip.frames[t], wanted.side) for t in picked])
     masks = np.stack([[_square_mask(clip.masks[k, t], wanted.side) for k in chosen] for t in picked])
     return images, torch.from_numpy(masks).float()
 
 
-def _pick(rng: np.random.Generator, wanted: Wanted, *, leaving: bool) -> tuple[ShapesClip, list[int], list[int]] | None:
-    """A clip, frames of it, and objects seen on the first of these, leavers first; None when this clip has none."""
+def _pick(rng: np.random.Generator, wanted: Wanted, wish: Wish) -> tuple[ShapesClip, list[int], list[int]] | None:
+    """A clip, frames of it, and objects seen on the first of these, those as wished first; None when it has none."""
     seed = wanted.base + int(rng.integers(1_000_000))
     size = wanted.drawn[int(rng.integers(len(wanted.drawn)))]
     level = _level(rng.random(), wanted)
@@ -78,17 +86,29 @@ def _pick(rng: np.random.Generator, wanted: Wanted, *, leaving: bool) -> tuple[S
     long = int(rng.choice(CLIP_FRAMES)) if wanted.frames > 1 else 2
     clip = make_clip(seed, level, long, size)
     area = clip.masks.mean(axis=(2, 3))
+    touching = touches(clip.masks) if wish == "crossing" else np.zeros_like(area, bool)
     backward = wanted.frames > 1 and rng.random() < 0.25
     for start in rng.permutation(long - (wanted.frames - 1) * stride):
         picked = [int(start) + i * stride for i in range(wanted.frames)]
         picked = picked[::-1] if backward else picked
         seen = area[:, picked[0]] > wanted.least
         gone = seen & ((area[:, picked] == 0).mean(axis=1) >= 0.2)
-        if (gone if leaving else seen).any():
+        apart = seen & (area[:, picked[-1]] > wanted.least) & ~touching[:, picked[0]] & ~touching[:, picked[-1]]
+        suits = {"seen": seen, "gone": gone, "crossing": apart & touching[:, picked].any(axis=1)}[wish]
+        if suits.any():
             order = [int(k) for k in rng.permutation(np.flatnonzero(seen))]
-            order.sort(key=lambda k: not gone[k])
+            order.sort(key=lambda k: (not suits[k], not gone[k]))
             return clip, picked, (order * wanted.objects)[: wanted.objects]
     return None
+
+
+def touches(masks: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Where objects (K, T, H, W) are within some 8 pixels of another one: (K, T)."""
+    small = masks[:, :, ::4, ::4]
+    near = np.ones((5, 5), np.uint8)
+    grown = np.stack([[cv2.dilate(mask.astype(np.uint8), near) > 0 for mask in track] for track in small])
+    others = small.sum(axis=0) > small
+    return np.asarray((grown & others).any(axis=(2, 3)))
 
 
 def _level(chance: float, wanted: Wanted) -> str:

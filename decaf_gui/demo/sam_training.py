@@ -153,11 +153,12 @@ def draw(rng: np.random.Generator, stage: Stage, share: Share = ALONE) -> tuple[
         medium=stage.medium,
         lookalikes=stage.lookalikes,
         least=stage.least,
+        crossing=stage.crossing,
     )
     return rng, load_batch(rng, wanted), video
 
 
-def train(run: Run, folder: Path, stages: Sequence[Stage] = STAGES, seed: int = 7) -> Iterator[dict[str, Any]]:
+def train(run: Run, folder: Path, stages: Sequence[Stage] = STAGES, seed: int = 0) -> Iterator[dict[str, Any]]:
     """All steps that are left: yields the lines of the log, and writes them and the checkpoint.
 
     Of several processes that share the steps, only the first one does either.
@@ -284,7 +285,7 @@ def main() -> None:
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="folder of the run")
-    parser.add_argument("--seed", type=int, default=7, help="of the run; for the first weights, too")
+    parser.add_argument("--seed", type=int, default=0, help="of the run; for the first weights, too")
     parser.add_argument("--length", type=float, default=1.0, help="so many times the steps of every stage")
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")

@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -118,6 +119,40 @@ def test_clips_are_of_the_levels_in_their_shares(monkeypatch):
     load_batch(np.random.default_rng(0), Wanted(300, 1, 1, 32, ((48, 64),), medium=0.2, lookalikes=0.5))
     shares = [levels[name] / levels.total() for name in ("medium", "lookalikes", "kind")]
     np.testing.assert_allclose(shares, (0.2, 0.5, 0.3), atol=0.09)  # three standard deviations of 300 draws
+
+
+@pytest.mark.parametrize(("frames", "shares"), [(1, (1, 0, 0)), (3, (0.2, 0.5, 0.3))])
+def test_every_second_video_shows_a_leaver_and_a_share_a_crossing(frames, shares, monkeypatch):
+    wishes, pick = Counter(), sam_data._pick
+
+    def noted(rng, wanted, wish):
+        wishes[wish] += 1
+        return pick(rng, wanted, "seen")
+
+    monkeypatch.setattr(sam_data, "_pick", noted)
+    load_batch(np.random.default_rng(0), Wanted(300, frames, 1, 32, ((48, 64),), crossing=0.3))
+    found = [wishes[name] / wishes.total() for name in ("seen", "gone", "crossing")]
+    np.testing.assert_allclose(found, shares, atol=0.09)
+
+
+def test_in_a_crossing_the_first_object_meets_another_one_and_parts_from_it():
+    rng, wanted = np.random.default_rng(0), Wanted(1, 9, 3, 32, ((240, 320),), lookalikes=0.3, crossing=1.0)
+    found = [stretch for _ in range(25) if (stretch := sam_data._pick(rng, wanted, "crossing"))]
+    assert len(found) >= 4
+    for clip, picked, chosen in found:
+        gaps = [_gap(clip.masks[:, t], chosen[0]) for t in picked]
+        assert min(gaps[0], gaps[-1]) > 2
+        assert min(gaps[1:-1]) <= 8
+        assert clip.masks[chosen[0], picked[0]].any()
+        assert clip.masks[chosen[0], picked[-1]].any()
+
+
+def _gap(masks, k):
+    """Pixels between object `k` and the nearest other one, along rows, columns and diagonals."""
+    others = np.delete(masks, k, axis=0).any(axis=0)
+    if not (others.any() and masks[k].any()):
+        return np.inf
+    return cv2.distanceTransform((~others).astype(np.uint8), cv2.DIST_C, 3)[masks[k]].min()
 
 
 # the model

@@ -17,8 +17,11 @@ from decaf_gui.tracking.features import preprocess
 
 TRAIN_SEED, HELD_OUT_SEED = 1_000_000, 50_000
 CLIP_FRAMES = (24, 30)
-Wish = Literal["seen", "gone", "crossing"]
-"""What happens to an object: nothing in particular; it goes away; it meets another one and parts from it."""
+Wish = Literal["seen", "gone", "back", "crossing", "shuffled"]
+"""What happens to an object: nothing in particular; it goes away; it goes and comes back; it meets another one and
+parts from it; it is anywhere, as frames come in any order."""
+AWAY = 2
+"""An object that comes back was gone on so many of the shown frames at least."""
 SEEN = 5e-4
 """An object counts as seen when it covers this share of the picture, as gone when it covers nothing of it."""
 
@@ -41,7 +44,8 @@ class Wanted:
 
     Clips are drawn in one of the sizes `drawn` (H, W), shares `medium` and `lookalikes` of them at these levels, the
     others at level kind, from seeds of `base` on. Objects cover at least a share `least` of the first frame. In a share
-    `crossing` of the videos an object meets another one and parts from it.
+    `leaving` of the videos one goes away, in `returning` one goes and comes back, in `crossing` one meets another and
+    parts from it; a share `shuffled` of them has its frames in any order.
     """
 
     clips: int
@@ -52,7 +56,10 @@ class Wanted:
     medium: float = 0.0
     lookalikes: float = 0.0
     least: float = SEEN
+    leaving: float = 0.5
+    returning: float = 0.0
     crossing: float = 0.0
+    shuffled: float = 0.0
     base: int = TRAIN_SEED
 
 
@@ -63,11 +70,8 @@ def load_batch(rng: np.random.Generator, wanted: Wanted) -> Batch:
 
 
 def _stretch(rng: np.random.Generator, wanted: Wanted) -> tuple[Tensor, Tensor]:
-    """One clip: images (T, 3, S, S), masks (T, K, S, S). In every second video an object goes away."""
-    wish: Wish = "seen"
-    if wanted.frames > 1:
-        chance = rng.random()
-        wish = "gone" if chance < 0.5 else "crossing" if chance < 0.5 + wanted.crossing else "seen"
+    """One clip: images (T, 3, S, S), masks (T, K, S, S)."""
+    wish = _wish(rng.random(), wanted) if wanted.frames > 1 else "seen"
     found = None
     while found is None:
         found = _pick(rng, wanted, wish)
@@ -75,6 +79,16 @@ def _stretch(rng: np.random.Generator, wanted: Wanted) -> tuple[Tensor, Tensor]:
     images = torch.cat([preprocess(clip.frames[t], wanted.side) for t in picked])
     masks = np.stack([[_square_mask(clip.masks[k, t], wanted.side) for k in chosen] for t in picked])
     return images, torch.from_numpy(masks).float()
+
+
+def _wish(chance: float, wanted: Wanted) -> Wish:
+    shares: dict[Wish, float] = {"gone": wanted.leaving, "back": wanted.returning, "crossing": wanted.crossing}
+    shares["shuffled"] = wanted.shuffled
+    for wish, share in shares.items():
+        if chance < share:
+            return wish
+        chance -= share
+    return "seen"
 
 
 def _pick(rng: np.random.Generator, wanted: Wanted, wish: Wish) -> tuple[ShapesClip, list[int], list[int]] | None:
@@ -91,10 +105,14 @@ def _pick(rng: np.random.Generator, wanted: Wanted, wish: Wish) -> tuple[ShapesC
     for start in rng.permutation(long - (wanted.frames - 1) * stride):
         picked = [int(start) + i * stride for i in range(wanted.frames)]
         picked = picked[::-1] if backward else picked
+        if wish == "shuffled":
+            picked = [int(frame) for frame in rng.permutation(long)[: wanted.frames]]
         seen = area[:, picked[0]] > wanted.least
         gone = seen & ((area[:, picked] == 0).mean(axis=1) >= 0.2)
-        apart = seen & (area[:, picked[-1]] > wanted.least) & ~touching[:, picked[0]] & ~touching[:, picked[-1]]
-        suits = {"seen": seen, "gone": gone, "crossing": apart & touching[:, picked].any(axis=1)}[wish]
+        stays = seen & (area[:, picked[-1]] > wanted.least)
+        back = stays & ((area[:, picked] == 0).sum(axis=1) >= AWAY)
+        crosses = stays & touching[:, picked].any(axis=1) & ~touching[:, picked[0]] & ~touching[:, picked[-1]]
+        suits = {"gone": gone, "back": back, "crossing": crosses}.get(wish, seen)
         if suits.any():
             order = [int(k) for k in rng.permutation(np.flatnonzero(seen))]
             order.sort(key=lambda k: (not suits[k], not gone[k]))

@@ -28,7 +28,7 @@ from decaf_gui.demo.sam_model import at_size
 from decaf_gui.demo.sam_prompts import as_logits
 from decaf_gui.demo.sam_steps import Bank, Prompt, Vision, encode, new_bank, remember, step_frame
 from decaf_gui.demo.scores import inner_point
-from decaf_gui.demo.scores_tracking import box_of, correction, negative_click
+from decaf_gui.demo.scores_tracking import box_of, come_back, correction, negative_click
 from decaf_gui.demo.shapes import ShapesClip, make_clip
 from decaf_gui.evaluation.metrics import region_similarity
 from decaf_gui.tracking import load_sam
@@ -46,6 +46,7 @@ TARGETS = {
     "J_one": 0.85,
     "J_three": 0.80,
     "J_last": 0.75,
+    "J_back": 0.75,
     "absent_at_95": 0.85,
     "rebased": 0.90,
     "retold": 0.90,
@@ -107,10 +108,10 @@ def held_out(model: Any, clips: int = 24, seed: int = HELD_OUT_SEED, level: str 
     On the first frames: `click`; `corners`, and `box` with a click in its centre; `corrected` by a second click in the
     larger error, `rebased` by that click alone on the given mask; `negative` and `negative_base`, how often a negative
     click leaves its pixel off, given in these two ways. Over the clips: `J_one` and `J_three` (objects tracked),
-    `J_last` (last frames of all); `present` and `absent`, how often frames with the object have a mask, and those
-    without it none; `absent_at_95`, if only scores were taken that leave 95 % of the former; `score_present` and
-    `score_absent`, how often the score alone is right; `retold_from` and `retold`, IoU before and after a correction
-    of a tracked frame.
+    `J_last` (last frames of all), `J_back` (frames after an object was gone); `present` and `absent`, how often frames
+    with the object have a mask, and those without it none; `absent_at_95`, if only scores were taken that leave 95 % of
+    the former; `score_present` and `score_absent`, how often the score alone is right; `retold_from` and `retold`, IoU
+    before and after a correction of a tracked frame.
     """
     stills: dict[str, list[float]] = {}
     tracked: list[Tracked] = []
@@ -235,6 +236,7 @@ def tracking_measures(tracked: Sequence[Tracked]) -> dict[str, float]:
         "J_one": [t.overlaps.mean() for t in tracked if t.first],
         "J_three": [t.overlaps.mean() for t in tracked if t.three],
         "J_last": [t.overlaps[-LAST:].mean() for t in tracked],
+        "J_back": [t.overlaps[back].mean() for t in tracked if (back := come_back(t.present)).any()],
         "present": found[present],
         "absent": ~found[~present],
         "absent_at_95": shown[~present] <= limit,

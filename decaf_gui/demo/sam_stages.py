@@ -15,11 +15,12 @@ class Stage:
     """A part of the training.
 
     The model sees squares of `image_size` pixels, made from clips drawn in one of the sizes `drawn` (H, W). A step is
-    `videos` times out of one `clips` clips of `lengths` (least, most) frames with `tracked` objects each (in a share
-    `crossing` of them one meets another and parts from it), else `pictures` pictures; shares `medium` and `lookalikes`
-    of them are of these levels, the others kind. Objects that are prompted cover at least a share `least` of their
-    picture. `ripe` are the least points of the loss schedule (0 to 1, see `mask_losses`) for pictures and for clips.
-    `rate` is the highest learning rate; it falls over the stage.
+    `videos` times out of one `clips` clips of `lengths` (least, most) frames with `tracked` objects each (in shares
+    `leaving`, `returning` and `crossing` of them one goes away, goes and comes back, meets another and parts from it),
+    else `pictures` pictures; shares `medium` and `lookalikes` of them are of these levels, the others kind. Objects
+    that are prompted cover at least a share `least` of their picture. `ripe` are the least points of the loss schedule
+    (0 to 1, see `mask_losses`) for pictures and for clips. `rate` is the highest learning rate; it falls over the
+    stage.
     `keep` is what the average of the weights keeps in a step, `boxes` the share of first prompts that are boxes.
     `corrections` are the shares of pictures and of clips with correcting clicks on top; on pictures these are `plain`
     second clicks, or else a share `given` of them corrects a given mask, which is in `own` of the cases the model's own
@@ -36,7 +37,10 @@ class Stage:
     clips: int = 4
     lengths: tuple[int, int] = (3, 6)
     tracked: int = 4
+    leaving: float = 0.5
+    returning: float = 0.0
     crossing: float = 0.0
+    shuffled: float = 0.0
     medium: float = 0.0
     lookalikes: float = 0.0
     least: float = 5e-4
@@ -71,6 +75,21 @@ VIDEO = Stage(
     plain=True,
     fits_memory=True,
 )
+LONG = replace(
+    VIDEO,
+    name="long",
+    steps=1400,
+    videos=0.8,
+    lengths=(4, 9),
+    leaving=0.15,
+    returning=0.25,
+    crossing=0.2,
+    shuffled=0.4,
+    ripe=(0.8, 0.6),
+    absent_weight=1.0,
+    fits_memory=False,
+)
+"""In short stretches little comes back or crosses: what had gone stayed gone, and what had crossed was joined."""
 FINE = Stage(
     "fine",
     1500,
@@ -79,8 +98,11 @@ FINE = Stage(
     4e-4,
     videos=0.5,
     pictures=12,
-    lengths=(4, 7),
+    lengths=(4, 9),
     tracked=3,
+    leaving=0.25,
+    returning=0.3,
+    crossing=0.25,
     medium=0.1,
     lookalikes=0.3,
     ripe=(0.8, 0.8),
@@ -94,11 +116,7 @@ FINE = Stage(
 )
 """Tracking carries over to the larger size by itself; correcting clicks are what takes long. Without lookalikes a click
 on one of two shapes of a colour often gave both."""
-LONG = replace(
-    FINE, name="long", steps=1200, rate=2.5e-4, videos=0.75, lengths=(8, 12), crossing=0.35, fits_masks=False
-)
-"""In short stretches objects hardly ever meet and part again: after a crossing the track held both."""
-STAGES = (IMAGE, VIDEO, FINE, LONG)
+STAGES = (IMAGE, VIDEO, LONG, FINE)
 WARM = 50
 
 

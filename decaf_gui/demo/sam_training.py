@@ -153,7 +153,10 @@ def draw(rng: np.random.Generator, stage: Stage, share: Share = ALONE) -> tuple[
         medium=stage.medium,
         lookalikes=stage.lookalikes,
         least=stage.least,
+        leaving=stage.leaving,
+        returning=stage.returning,
         crossing=stage.crossing,
+        shuffled=stage.shuffled,
     )
     return rng, load_batch(rng, wanted), video
 

@@ -72,6 +72,8 @@ MEASURES = (
     Measure("propagation J: three objects", "SAM2", 0.80),
     Measure("J of the last five frames: one object", "SAM2", 0.75),
     Measure("J of the last five frames: three objects", "SAM2"),
+    Measure("J after a return: one object", "SAM2"),
+    Measure("J after a return: three objects", "SAM2"),
     Measure("absent recall", "SAM2", 0.85),
     Measure("present recall", "SAM2", 0.95),
     Measure("pipeline J", "whole pipeline"),

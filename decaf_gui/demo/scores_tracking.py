@@ -144,10 +144,18 @@ def propagation_values(name: str, found: Mapping[int, Mask], truth: Mask) -> Ite
     """Mean J of one object over all tracked frames, and over those of the clip's last five."""
     overlaps = {frame: region_similarity(mask, truth[frame]) for frame, mask in found.items()}
     late = [overlap for frame, overlap in overlaps.items() if frame >= len(truth) - LAST]
-    if overlaps:
-        yield f"propagation J: {name}", fmean(overlaps.values())
-    if late:
-        yield f"J of the last five frames: {name}", fmean(late)
+    back = come_back(np.array([truth[frame].any() for frame in overlaps], bool))
+    again = [overlap for overlap, returned in zip(overlaps.values(), back, strict=True) if returned]
+    for measure, values in (("propagation J", overlaps.values()), ("J of the last five frames", late)):
+        if values:
+            yield f"{measure}: {name}", fmean(values)
+    if again:
+        yield f"J after a return: {name}", fmean(again)
+
+
+def come_back(present: Mask) -> Mask:
+    """The frames of (T,) on which an object is seen again after it was gone; it was seen before them."""
+    return present & np.logical_or.accumulate(~present)
 
 
 def absence_values(found: Mapping[int, Mask], truth: Mask) -> Iterator[Value]:

@@ -28,6 +28,10 @@ def test_tracking_measures_equal_their_closed_forms():
     assert told["J_one"] == 0.5
     assert told["J_three"] == pytest.approx(0.5)
     assert told["J_last"] == pytest.approx((0.5 + np.linspace(0, 1, 29)[-5:].mean()) / 2)
+    assert "J_back" not in told, "one is gone to the end, the other one never"
+    returned = Tracked(np.linspace(0, 1, 29), (here_again := np.arange(29) % 10 != 3), here, np.ones(29), True, False)
+    after = here_again & (np.arange(29) > 3)
+    assert tracking_measures([one, returned])["J_back"] == pytest.approx(np.linspace(0, 1, 29)[after].mean())
     assert (told["present"], told["score_present"]) == pytest.approx((47 / 48, 47 / 48))
     assert (told["absent"], told["score_absent"]) == pytest.approx((9 / 10, 8 / 10))
     assert told["absent_at_95"] == pytest.approx(9 / 10), "a limit of 2 leaves 47 of 48 and the one too many"

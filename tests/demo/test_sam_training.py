@@ -121,8 +121,8 @@ def test_clips_are_of_the_levels_in_their_shares(monkeypatch):
     np.testing.assert_allclose(shares, (0.2, 0.5, 0.3), atol=0.09)  # three standard deviations of 300 draws
 
 
-@pytest.mark.parametrize(("frames", "shares"), [(1, (1, 0, 0)), (3, (0.2, 0.5, 0.3))])
-def test_every_second_video_shows_a_leaver_and_a_share_a_crossing(frames, shares, monkeypatch):
+@pytest.mark.parametrize(("frames", "shares"), [(1, (1, 0, 0, 0, 0)), (3, (0.1, 0.3, 0.25, 0.2, 0.15))])
+def test_what_happens_in_videos_is_in_its_shares(frames, shares, monkeypatch):
     wishes, pick = Counter(), sam_data._pick
 
     def noted(rng, wanted, wish):
@@ -130,9 +130,33 @@ def test_every_second_video_shows_a_leaver_and_a_share_a_crossing(frames, shares
         return pick(rng, wanted, "seen")
 
     monkeypatch.setattr(sam_data, "_pick", noted)
-    load_batch(np.random.default_rng(0), Wanted(300, frames, 1, 32, ((48, 64),), crossing=0.3))
-    found = [wishes[name] / wishes.total() for name in ("seen", "gone", "crossing")]
+    wanted = Wanted(300, frames, 1, 32, ((48, 64),), leaving=0.3, returning=0.25, crossing=0.2, shuffled=0.15)
+    load_batch(np.random.default_rng(0), wanted)
+    found = [wishes[name] / wishes.total() for name in ("seen", "gone", "back", "crossing", "shuffled")]
     np.testing.assert_allclose(found, shares, atol=0.09)
+
+
+@pytest.mark.parametrize("wish", ["gone", "back"])
+def test_what_goes_away_is_seen_first_and_what_comes_back_last_too(wish):
+    rng, wanted = np.random.default_rng(0), Wanted(1, 8, 3, 32, ((60, 80),), lookalikes=0.3)
+    found = [stretch for _ in range(40) if (stretch := sam_data._pick(rng, wanted, wish))]
+    assert len(found) >= 6
+    for clip, picked, chosen in found:
+        seen = clip.masks[chosen[0], picked].any(axis=(1, 2))
+        assert seen[0]
+        assert (~seen).sum() >= 2
+        assert seen[-1] or wish == "gone"
+    assert not all(clip.masks[chosen[0], picked[-1]].any() for clip, picked, chosen in found) or wish == "back"
+
+
+def test_shuffled_frames_are_different_ones_in_any_order_and_the_first_shows_what_is_prompted():
+    rng, wanted = np.random.default_rng(0), Wanted(1, 6, 3, 32, ((60, 80),))
+    found = [stretch for _ in range(20) if (stretch := sam_data._pick(rng, wanted, "shuffled"))]
+    assert len(found) >= 15
+    for clip, picked, chosen in found:
+        assert len(set(picked)) == 6
+        assert clip.masks[chosen, picked[0]].any(axis=(1, 2)).all()
+    assert sum(picked in (sorted(picked), sorted(picked)[::-1]) for _, picked, _ in found) <= 2
 
 
 def test_in_a_crossing_the_first_object_meets_another_one_and_parts_from_it():

@@ -101,8 +101,11 @@ def test_a_perfect_predictor_scores_one_everywhere():
     found = scores(shapes := clip_with(3, absent=True), Predictor(shapes.masks))
     assert set(found) == {measure.name for measure in MEASURES if measure.part == "SAM2"}
     assert {name for name, values in found.items() if set(values) != {1.0}} == set()
-    assert {len(found[name]) for name in found if "recall" not in name} == {3}
+    assert {len(found[name]) for name in found if "recall" not in name and "return" not in name} == {3}
     seen = shapes.masks.any(axis=(2, 3))[:, 1:]
+    left = [np.flatnonzero(~frames) for frames in seen]
+    comers = [frames[gone[0] :].any() for frames, gone in zip(seen, left, strict=True) if len(gone)]
+    assert len(found["J after a return: one object"]) == sum(comers) > 0
     assert (len(found["present recall"]), len(found["absent recall"])) == (seen.sum(), (~seen).sum())
 
 
@@ -160,6 +163,17 @@ def test_the_last_five_frames_are_those_of_the_clip():
         "J of the last five frames: x": (2 * 0.5 + 3) / 5,
     }
     assert list(propagation_values("x", {}, truth)) == [], "prompted on the last frame"
+
+
+def test_after_a_return_counts_what_is_seen_after_the_first_absence():
+    truth = np.ones((9, 4, 4), bool)
+    truth[[3, 4, 7]] = False
+    half, whole = np.zeros((4, 4), bool), np.ones((4, 4), bool)
+    half[:2] = True
+    found = {frame: whole if frame in (1, 5) else half for frame in range(1, 9)}
+    values = dict(propagation_values("x", found, truth))
+    assert values["J after a return: x"] == pytest.approx((1 + 0.5 + 0.5) / 3)  # frames 5, 6 and 8
+    assert not any("return" in name for name, _ in propagation_values("x", found, truth[[0, 1, 1, 1, 1, 1, 1, 1, 3]]))
 
 
 masks = st.integers(0, 2**32 - 1).map(lambda seed: _blob(np.random.default_rng(seed)))
@@ -367,11 +381,11 @@ def test_one_clip_gives_every_measure_of_its_objects(engine):
     assert {name for name, interval in found.items() if not 0 <= interval.mean <= 1} == set()
     assert found["click IoU"].count == len(shapes.objects)
     assert found["pipeline J&F"].count == found["object word: chosen category"].count == 2
-    three = {name for name in found if "three objects" in name}
+    three = {name for name in found if "three objects" in name and "return" not in name}
     assert len(three) == (2 if len(shapes.objects) > 2 else 0)
     scored = {e.measure for e in scored_clip(engine, shapes, 0, 2) if isinstance(e, Score)}
     assert scored == set(found), "every measure has its row"
-    sometimes = {"absent recall", "rank-1", "three objects", "attributes: true"}
+    sometimes = {"absent recall", "rank-1", "three objects", "after a return", "attributes: true"}
     wanted = {measure.name for measure in MEASURES}
     assert {name for name in wanted - set(found) if not any(word in name for word in sometimes)} == set()
 

@@ -17,9 +17,10 @@ from decaf_gui.tracking.features import preprocess
 
 TRAIN_SEED, HELD_OUT_SEED = 1_000_000, 50_000
 CLIP_FRAMES = (24, 30)
-Wish = Literal["seen", "gone", "back", "crossing", "shuffled"]
+Floats = NDArray[np.floating]
+Wish = Literal["seen", "gone", "back", "crossing", "shuffled", "lost"]
 """What happens to an object: nothing in particular; it goes away; it goes and comes back; it meets another one and
-parts from it; it is anywhere, as frames come in any order."""
+parts from it; it is anywhere, as frames come in any order; it is gone for most of the time and then anywhere."""
 AWAY = 2
 """An object that comes back was gone on so many of the shown frames at least."""
 SEEN = 5e-4
@@ -45,7 +46,8 @@ class Wanted:
     Clips are drawn in one of the sizes `drawn` (H, W), shares `medium` and `lookalikes` of them at these levels, the
     others at level kind, from seeds of `base` on. Objects cover at least a share `least` of the first frame. In a share
     `leaving` of the videos one goes away, in `returning` one goes and comes back, in `crossing` one meets another and
-    parts from it; a share `shuffled` of them has its frames in any order.
+    parts from it; a share `shuffled` of them has its frames in any order, a share `lost` (of at least four frames)
+    shows one, then is without it, then shows it again, whenever in the clip that is.
     """
 
     clips: int
@@ -60,6 +62,7 @@ class Wanted:
     returning: float = 0.0
     crossing: float = 0.0
     shuffled: float = 0.0
+    lost: float = 0.0
     base: int = TRAIN_SEED
 
 
@@ -83,7 +86,7 @@ def _stretch(rng: np.random.Generator, wanted: Wanted) -> tuple[Tensor, Tensor]:
 
 def _wish(chance: float, wanted: Wanted) -> Wish:
     shares: dict[Wish, float] = {"gone": wanted.leaving, "back": wanted.returning, "crossing": wanted.crossing}
-    shares["shuffled"] = wanted.shuffled
+    shares |= {"shuffled": wanted.shuffled, "lost": wanted.lost}
     for wish, share in shares.items():
         if chance < share:
             return wish
@@ -102,22 +105,39 @@ def _pick(rng: np.random.Generator, wanted: Wanted, wish: Wish) -> tuple[ShapesC
     area = clip.masks.mean(axis=(2, 3))
     touching = touches(clip.masks) if wish == "crossing" else np.zeros_like(area, bool)
     backward = wanted.frames > 1 and rng.random() < 0.25
+    lost = -1
     for start in rng.permutation(long - (wanted.frames - 1) * stride):
         picked = [int(start) + i * stride for i in range(wanted.frames)]
         picked = picked[::-1] if backward else picked
         if wish == "shuffled":
             picked = [int(frame) for frame in rng.permutation(long)[: wanted.frames]]
+        if wish == "lost":
+            lost, picked = _lost(rng, area, wanted)
         seen = area[:, picked[0]] > wanted.least
         gone = seen & ((area[:, picked] == 0).mean(axis=1) >= 0.2)
         stays = seen & (area[:, picked[-1]] > wanted.least)
         back = stays & ((area[:, picked] == 0).sum(axis=1) >= AWAY)
         crosses = stays & touching[:, picked].any(axis=1) & ~touching[:, picked[0]] & ~touching[:, picked[-1]]
-        suits = {"gone": gone, "back": back, "crossing": crosses}.get(wish, seen)
+        away = np.arange(len(area)) == lost
+        suits = {"gone": gone, "back": back, "crossing": crosses, "lost": away}.get(wish, seen)
         if suits.any():
             order = [int(k) for k in rng.permutation(np.flatnonzero(seen))]
             order.sort(key=lambda k: (not suits[k], not gone[k]))
             return clip, picked, (order * wanted.objects)[: wanted.objects]
     return None
+
+
+def _lost(rng: np.random.Generator, area: Floats, wanted: Wanted) -> tuple[int, list[int]]:
+    """An object, and a frame that shows it, some without it, some that show it again; -1 where nothing goes away."""
+    seen, gone = area > wanted.least, area == 0
+    able = np.flatnonzero((seen.sum(axis=1) > 1) & gone.any(axis=1))
+    if not len(able):
+        return -1, [0] * wanted.frames
+    chosen = int(rng.choice(able))
+    away = int(rng.integers(AWAY, wanted.frames - 1))
+    first, *again = rng.choice(np.flatnonzero(seen[chosen]), wanted.frames - away).tolist()
+    without = rng.choice(np.flatnonzero(gone[chosen]), away).tolist()
+    return chosen, [first, *sorted(without), *sorted(again)]
 
 
 def touches(masks: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -41,6 +41,7 @@ class Stage:
     returning: float = 0.0
     crossing: float = 0.0
     shuffled: float = 0.0
+    lost: float = 0.0
     medium: float = 0.0
     lookalikes: float = 0.0
     least: float = 5e-4
@@ -101,7 +102,7 @@ FINE = Stage(
     lengths=(4, 9),
     tracked=3,
     leaving=0.2,
-    returning=0.25,
+    lost=0.3,
     crossing=0.2,
     shuffled=0.2,
     medium=0.1,

@@ -157,6 +157,7 @@ def draw(rng: np.random.Generator, stage: Stage, share: Share = ALONE) -> tuple[
         returning=stage.returning,
         crossing=stage.crossing,
         shuffled=stage.shuffled,
+        lost=stage.lost,
     )
     return rng, load_batch(rng, wanted), video
 

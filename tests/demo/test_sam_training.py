@@ -149,6 +149,20 @@ def test_what_goes_away_is_seen_first_and_what_comes_back_last_too(wish):
     assert not all(clip.masks[chosen[0], picked[-1]].any() for clip, picked, chosen in found) or wish == "back"
 
 
+def test_what_is_lost_is_seen_first_then_gone_for_a_while_then_seen():
+    rng, wanted = np.random.default_rng(0), Wanted(1, 8, 3, 32, ((60, 80),))
+    found = [stretch for _ in range(40) if (stretch := sam_data._pick(rng, wanted, "lost"))]
+    assert len(found) >= 6
+    lengths = set()
+    for clip, picked, chosen in found:
+        seen = clip.masks[chosen[0], picked].any(axis=(1, 2))
+        lengths.add(int((~seen).sum()))
+        assert (seen[0], seen[-1]) == (True, True)
+        assert (np.diff(seen.astype(int)) != 0).sum() == 2, "one absence"
+    assert len(lengths) > 2
+    assert (min(lengths) >= 2, max(lengths)) == (True, 6)
+
+
 def test_shuffled_frames_are_different_ones_in_any_order_and_the_first_shows_what_is_prompted():
     rng, wanted = np.random.default_rng(0), Wanted(1, 6, 3, 32, ((60, 80),))
     found = [stretch for _ in range(20) if (stretch := sam_data._pick(rng, wanted, "shuffled"))]

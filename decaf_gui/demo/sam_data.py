@@ -17,7 +17,6 @@ from decaf_gui.tracking.features import preprocess
 
 TRAIN_SEED, HELD_OUT_SEED = 1_000_000, 50_000
 CLIP_FRAMES = (24, 30)
-Floats = NDArray[np.floating]
 Wish = Literal["seen", "gone", "back", "crossing", "shuffled", "lost"]
 """What happens to an object: nothing in particular; it goes away; it goes and comes back; it meets another one and
 parts from it; it is anywhere, as frames come in any order; it is gone for most of the time and then anywhere."""
@@ -105,21 +104,19 @@ def _pick(rng: np.random.Generator, wanted: Wanted, wish: Wish) -> tuple[ShapesC
     area = clip.masks.mean(axis=(2, 3))
     touching = touches(clip.masks) if wish == "crossing" else np.zeros_like(area, bool)
     backward = wanted.frames > 1 and rng.random() < 0.25
-    lost = -1
+    if wish == "lost":
+        return _lost(rng, clip, wanted)
     for start in rng.permutation(long - (wanted.frames - 1) * stride):
         picked = [int(start) + i * stride for i in range(wanted.frames)]
         picked = picked[::-1] if backward else picked
         if wish == "shuffled":
             picked = [int(frame) for frame in rng.permutation(long)[: wanted.frames]]
-        if wish == "lost":
-            lost, picked = _lost(rng, area, wanted)
         seen = area[:, picked[0]] > wanted.least
         gone = seen & ((area[:, picked] == 0).mean(axis=1) >= 0.2)
         stays = seen & (area[:, picked[-1]] > wanted.least)
         back = stays & ((area[:, picked] == 0).sum(axis=1) >= AWAY)
         crosses = stays & touching[:, picked].any(axis=1) & ~touching[:, picked[0]] & ~touching[:, picked[-1]]
-        away = np.arange(len(area)) == lost
-        suits = {"gone": gone, "back": back, "crossing": crosses, "lost": away}.get(wish, seen)
+        suits = {"gone": gone, "back": back, "crossing": crosses}.get(wish, seen)
         if suits.any():
             order = [int(k) for k in rng.permutation(np.flatnonzero(seen))]
             order.sort(key=lambda k: (not suits[k], not gone[k]))
@@ -127,17 +124,20 @@ def _pick(rng: np.random.Generator, wanted: Wanted, wish: Wish) -> tuple[ShapesC
     return None
 
 
-def _lost(rng: np.random.Generator, area: Floats, wanted: Wanted) -> tuple[int, list[int]]:
-    """An object, and a frame that shows it, some without it, some that show it again; -1 where nothing goes away."""
+def _lost(rng: np.random.Generator, clip: ShapesClip, wanted: Wanted) -> tuple[ShapesClip, list[int], list[int]] | None:
+    """A frame of the clip that shows an object, some without it, some that show it again; None if nothing goes away."""
+    area = clip.masks.mean(axis=(2, 3))
     seen, gone = area > wanted.least, area == 0
     able = np.flatnonzero((seen.sum(axis=1) > 1) & gone.any(axis=1))
     if not len(able):
-        return -1, [0] * wanted.frames
+        return None
     chosen = int(rng.choice(able))
     away = int(rng.integers(AWAY, wanted.frames - 1))
     first, *again = rng.choice(np.flatnonzero(seen[chosen]), wanted.frames - away).tolist()
     without = rng.choice(np.flatnonzero(gone[chosen]), away).tolist()
-    return chosen, [first, *sorted(without), *sorted(again)]
+    others = [int(k) for k in rng.permutation(np.flatnonzero(seen[:, first])) if k != chosen]
+    objects = ([chosen, *others] * wanted.objects)[: wanted.objects]
+    return clip, [first, *sorted(without), *sorted(again)], objects
 
 
 def touches(masks: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -16,7 +16,8 @@ class Stage:
 
     The model sees squares of `image_size` pixels, made from clips drawn in one of the sizes `drawn` (H, W). A step is
     `videos` times out of one `clips` clips of `lengths` (least, most) frames with `tracked` objects each (in shares
-    `leaving`, `returning` and `crossing` of them one goes away, goes and comes back, meets another and parts from it),
+    `leaving`, `returning` and `crossing` of them one goes away, goes and comes back, meets another and parts from it;
+    in `shuffled` and `lost` frames are in any order, one is gone for most of the time, see `sam_data.Wanted`),
     else `pictures` pictures; shares `medium` and `lookalikes` of them are of these levels, the others kind. Objects
     that are prompted cover at least a share `least` of their picture. `ripe` are the least points of the loss schedule
     (0 to 1, see `mask_losses`) for pictures and for clips. `rate` is the highest learning rate; it falls over the

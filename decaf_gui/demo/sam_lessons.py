@@ -139,7 +139,8 @@ def clip_losses(
 ) -> tuple[Tensor, Meters]:
     """The first frame is prompted (a third with its true mask), the others are tracked, one of them corrected at times.
 
-    In half of the clips memory holds what the model itself believed present, as it will in use.
+    In half of the clips memory holds what the model itself believed present, as it will in use, in the others the truth
+    (but see `denied`).
     """
     ripe = max(progress, stage.ripe[1])
     objects, side = batch.masks.shape[2], batch.images.shape[-1]
@@ -147,10 +148,13 @@ def clip_losses(
     bank = new_bank()
     told = rng.random() < 0.5
     corrected_at = int(rng.integers(1, len(truths))) if rng.random() < stage.corrections[1] else -1
+    believed = truths.flatten(2).mean(2) > SEEN
+    if told and stage.denied:
+        believed = denied(rng, believed, stage.denied, corrected_at)
     total = torch.zeros((), device=truths.device)
     tally = Tally()
     for t, truth in enumerate(truths):
-        teacher.truth = (truth.flatten(1).mean(1) > SEEN).float() if told else None
+        teacher.truth = believed[t].float() if told else None
         vision = encode(model, batch.images[t], objects)
         prompt, mask = None, None
         if t == 0 and rng.random() < 0.34:
@@ -177,6 +181,20 @@ def clip_losses(
         kept = remember(model, vision, heads, prompted=prompted)
         _keep(bank, t, kept, prompted=prompted)
     return total / len(truths), tally.means()
+
+
+def denied(rng: np.random.Generator, present: Tensor, share: float, corrected_at: int = -1) -> Tensor:
+    """What memory is told of `present` (T, N), bool: a share of the objects is denied from some frame on.
+
+    What is in the picture has to be found although all of the memory but the prompts' says that it is gone, as after a
+    long absence. The frames with prompts, the first one and `corrected_at`, are told as they are.
+    """
+    told = present.clone()
+    for k in np.flatnonzero(rng.random(present.shape[1]) < share):
+        told[int(rng.integers(1, len(present))) :, k] = False
+    if corrected_at > 0:
+        told[corrected_at] = present[corrected_at]
+    return told
 
 
 def _keep(bank: Bank, index: int, output: dict[str, Any], *, prompted: bool) -> None:

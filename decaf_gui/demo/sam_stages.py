@@ -25,7 +25,9 @@ class Stage:
     `keep` is what the average of the weights keeps in a step, `boxes` the share of first prompts that are boxes.
     `corrections` are the shares of pictures and of clips with correcting clicks on top; on pictures these are `plain`
     second clicks, or else a share `given` of them corrects a given mask, which is in `own` of the cases the model's own
-    and else a spoiled truth. Objects that are gone weigh `absent_weight` in the loss of presence.
+    and else a spoiled truth. Objects that are gone weigh `absent_weight` in the loss of presence. In half of the clips
+    memory is told what is present; of a share `denied` of the objects there, it is told from some frame on that they
+    are not.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Stage:
     given: float = 0.45
     own: float = 0.5
     absent_weight: float = 1.5
+    denied: float = 0.0
     fits_memory: bool = False
     fits_masks: bool = False
 
@@ -119,7 +122,25 @@ FINE = Stage(
 )
 """Tracking carries over to the larger size by itself; correcting clicks are what takes long. Without lookalikes a click
 on one of two shapes of a colour often gave both."""
-STAGES = (IMAGE, VIDEO, LONG, FINE)
+RETURN = replace(
+    FINE,
+    name="return",
+    steps=1000,
+    rate=3e-4,
+    videos=0.75,
+    lengths=(6, 10),
+    leaving=0.15,
+    returning=0.35,
+    lost=0.2,
+    crossing=0.15,
+    shuffled=0.05,
+    keep=0.995,
+    denied=0.6,
+    fits_masks=False,
+)
+"""Memory that says that an object is gone was trusted more than what is to be seen: an object that came in again was
+found as a sliver, where it had left, and lost on the next frame for as long as it was there."""
+STAGES = (IMAGE, VIDEO, LONG, FINE, RETURN)
 WARM = 50
 
 

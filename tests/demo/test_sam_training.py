@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections import Counter
 from dataclasses import replace
@@ -344,6 +345,43 @@ def test_an_object_that_is_gone_shall_have_an_empty_mask_and_a_sliver_counts_for
     assert gone == pytest.approx(presence + empty, rel=1e-4)
     truth[:, 0, 0] = 1
     assert float(sam_lessons._frame_loss(logits, truth, teacher, 0.8, 2.0)) == 0
+
+
+def test_what_is_denied_is_denied_to_the_end_but_on_frames_with_prompts():
+    present = torch.rand(8, 400, generator=torch.Generator().manual_seed(2)) > 0.2
+    told = sam_lessons.denied(np.random.default_rng(3), present, 0.6, corrected_at=4)
+    assert not (told & ~present).any()
+    assert torch.equal(told[[0, 4]], present[[0, 4]])
+    told = sam_lessons.denied(np.random.default_rng(3), torch.ones(8, 400).bool(), 0.6)
+    lengths = (~told).sum(0)
+    assert float((lengths > 0).float().mean()) == pytest.approx(0.6, abs=0.08)
+    assert set(lengths.tolist()) == set(range(8))
+    assert not (told[1:] & ~told[:-1]).any()
+
+
+def test_memory_says_of_what_is_denied_that_it_is_gone_and_the_loss_that_it_is_there(monkeypatch):
+    kept, asked = [], []
+
+    def remembered(model, vision, heads, *, prompted):
+        kept.append(heads[6][:, 0].detach() > 0)
+        return remember(model, vision, heads, prompted=prompted)
+
+    def loss_of(logits, truth, *rest):
+        asked.append(truth)
+        return logits.mean()
+
+    monkeypatch.setattr(sam_lessons, "remember", remembered)
+    monkeypatch.setattr(sam_lessons, "_frame_loss", loss_of)
+    batch = load_batch(np.random.default_rng(7), Wanted(1, 6, 4, 64, SMALL_CLIPS, leaving=0.0))
+    model = at_size(fresh_model(0), 64)
+    stage = replace(TINY[1], denied=1.0)
+    rng = next(rng for rng in map(np.random.default_rng, range(9)) if copy.deepcopy(rng).random() < 0.5)
+    sam_lessons.clip_losses(model, Teacher(model), batch, rng, stage, 0.5)
+    present = batch.masks.flatten(1, 2).flatten(2).mean(2) > sam_data.SEEN
+    said = torch.stack(kept)
+    assert torch.equal(said[0], present[0])
+    assert (present & ~said).any(dim=0)[present.all(dim=0)].all()
+    assert all(torch.equal(truth, batch.masks[t].flatten(0, 1)) for t, truth in enumerate(asked[-5:], 1))
 
 
 # runs

@@ -17,9 +17,10 @@ from decaf_gui.tracking.features import preprocess
 
 TRAIN_SEED, HELD_OUT_SEED = 1_000_000, 50_000
 CLIP_FRAMES = (24, 30)
-Wish = Literal["seen", "gone", "back", "crossing", "shuffled", "lost"]
+Wish = Literal["seen", "gone", "back", "crossing", "shuffled", "lost", "flickering"]
 """What happens to an object: nothing in particular; it goes away; it goes and comes back; it meets another one and
-parts from it; it is anywhere, as frames come in any order; it is gone for most of the time and then anywhere."""
+parts from it; it is anywhere, as frames come in any order; it is gone for most of the time and then anywhere; it is
+there now and then."""
 AWAY = 2
 """An object that comes back was gone on so many of the shown frames at least."""
 SEEN = 5e-4
@@ -46,7 +47,8 @@ class Wanted:
     others at level kind, from seeds of `base` on. Objects cover at least a share `least` of the first frame. In a share
     `leaving` of the videos one goes away, in `returning` one goes and comes back, in `crossing` one meets another and
     parts from it; a share `shuffled` of them has its frames in any order, a share `lost` (of at least four frames)
-    shows one, then is without it, then shows it again, whenever in the clip that is.
+    shows one, then is without it, then shows it again, whenever in the clip that is, and a share `flickering` shows one
+    on the first and on some others of its frames, which are in any order.
     """
 
     clips: int
@@ -62,6 +64,7 @@ class Wanted:
     crossing: float = 0.0
     shuffled: float = 0.0
     lost: float = 0.0
+    flickering: float = 0.0
     base: int = TRAIN_SEED
 
 
@@ -85,7 +88,7 @@ def _stretch(rng: np.random.Generator, wanted: Wanted) -> tuple[Tensor, Tensor]:
 
 def _wish(chance: float, wanted: Wanted) -> Wish:
     shares: dict[Wish, float] = {"gone": wanted.leaving, "back": wanted.returning, "crossing": wanted.crossing}
-    shares |= {"shuffled": wanted.shuffled, "lost": wanted.lost}
+    shares |= {"shuffled": wanted.shuffled, "lost": wanted.lost, "flickering": wanted.flickering}
     for wish, share in shares.items():
         if chance < share:
             return wish
@@ -104,8 +107,8 @@ def _pick(rng: np.random.Generator, wanted: Wanted, wish: Wish) -> tuple[ShapesC
     area = clip.masks.mean(axis=(2, 3))
     touching = touches(clip.masks) if wish == "crossing" else np.zeros_like(area, bool)
     backward = wanted.frames > 1 and rng.random() < 0.25
-    if wish == "lost":
-        return _lost(rng, clip, wanted)
+    if wish in ("lost", "flickering"):
+        return _lost(rng, clip, wanted, mixed=wish == "flickering")
     for start in rng.permutation(long - (wanted.frames - 1) * stride):
         picked = [int(start) + i * stride for i in range(wanted.frames)]
         picked = picked[::-1] if backward else picked
@@ -124,8 +127,13 @@ def _pick(rng: np.random.Generator, wanted: Wanted, wish: Wish) -> tuple[ShapesC
     return None
 
 
-def _lost(rng: np.random.Generator, clip: ShapesClip, wanted: Wanted) -> tuple[ShapesClip, list[int], list[int]] | None:
-    """A frame of the clip that shows an object, some without it, some that show it again; None if nothing goes away."""
+def _lost(
+    rng: np.random.Generator, clip: ShapesClip, wanted: Wanted, *, mixed: bool
+) -> tuple[ShapesClip, list[int], list[int]] | None:
+    """A frame of the clip that shows an object, some without it, some that show it again; None if nothing goes away.
+
+    If `mixed`, frames with and without it follow each other in any order.
+    """
     area = clip.masks.mean(axis=(2, 3))
     seen, gone = area > wanted.least, area == 0
     able = np.flatnonzero((seen.sum(axis=1) > 1) & gone.any(axis=1))
@@ -137,7 +145,8 @@ def _lost(rng: np.random.Generator, clip: ShapesClip, wanted: Wanted) -> tuple[S
     without = rng.choice(np.flatnonzero(gone[chosen]), away).tolist()
     others = [int(k) for k in rng.permutation(np.flatnonzero(seen[:, first])) if k != chosen]
     objects = ([chosen, *others] * wanted.objects)[: wanted.objects]
-    return clip, [first, *sorted(without), *sorted(again)], objects
+    later = rng.permutation([*without, *again]).tolist() if mixed else [*sorted(without), *sorted(again)]
+    return clip, [first, *later], objects
 
 
 def touches(masks: NDArray[np.bool_]) -> NDArray[np.bool_]:

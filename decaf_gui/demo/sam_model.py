@@ -144,6 +144,14 @@ def prepare_masks(model: Any, features: Tensor, logits: Tensor, share: float = 0
         _fit_masks(encoder.mask_downscaling, logits, share * _spread(features), encoder.no_mask_embed.weight[0])
 
 
+def loosen_memory(model: Any, factor: float) -> None:
+    """Weakens what makes memory attention prefer the same place, see `prepare_memory`: each bias by `factor`."""
+    with torch.no_grad():
+        for layer in model.memory_attention.layers:
+            for projection in (layer.cross_attn_image.q_proj, layer.cross_attn_image.k_proj):
+                projection.bias.mul_(factor)
+
+
 def _fit_masks(layers: nn.Sequential, masks: Tensor, spread: float, mean: Tensor | float = 0.0) -> None:
     """Scale and shift of the last convolution that give the codes of `masks` this spread and mean."""
     codes = layers(masks).movedim(1, -1).flatten(0, 2)

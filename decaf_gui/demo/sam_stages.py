@@ -17,7 +17,7 @@ class Stage:
     The model sees squares of `image_size` pixels, made from clips drawn in one of the sizes `drawn` (H, W). A step is
     `videos` times out of one `clips` clips of `lengths` (least, most) frames with `tracked` objects each (in shares
     `leaving`, `returning` and `crossing` of them one goes away, goes and comes back, meets another and parts from it;
-    in `shuffled` and `lost` frames are in any order, one is gone for most of the time, see `sam_data.Wanted`),
+    in `shuffled`, `lost` and `flickering` frames are in any order or one is often gone, see `sam_data.Wanted`),
     else `pictures` pictures; shares `medium` and `lookalikes` of them are of these levels, the others kind. Objects
     that are prompted cover at least a share `least` of their picture. `ripe` are the least points of the loss schedule
     (0 to 1, see `mask_losses`) for pictures and for clips. `rate` is the highest learning rate; it falls over the
@@ -27,7 +27,7 @@ class Stage:
     second clicks, or else a share `given` of them corrects a given mask, which is in `own` of the cases the model's own
     and else a spoiled truth. Objects that are gone weigh `absent_weight` in the loss of presence. In half of the clips
     memory is told what is present; of a share `denied` of the objects there, it is told from some frame on that they
-    are not.
+    are not. As the stage begins, what makes memory attend to the same place is multiplied by `near`.
     """
 
     name: str
@@ -45,6 +45,7 @@ class Stage:
     crossing: float = 0.0
     shuffled: float = 0.0
     lost: float = 0.0
+    flickering: float = 0.0
     medium: float = 0.0
     lookalikes: float = 0.0
     least: float = 5e-4
@@ -59,6 +60,7 @@ class Stage:
     denied: float = 0.0
     fits_memory: bool = False
     fits_masks: bool = False
+    near: float = 1.0
 
 
 IMAGE = Stage(
@@ -125,21 +127,24 @@ on one of two shapes of a colour often gave both."""
 RETURN = replace(
     FINE,
     name="return",
-    steps=1000,
+    steps=500,
     rate=3e-4,
-    videos=0.75,
-    lengths=(6, 10),
-    leaving=0.15,
-    returning=0.35,
-    lost=0.2,
-    crossing=0.15,
+    videos=0.8,
+    lengths=(5, 9),
+    leaving=0.1,
+    returning=0.2,
+    lost=0.05,
+    flickering=0.3,
+    crossing=0.2,
     shuffled=0.05,
     keep=0.995,
-    denied=0.6,
+    denied=0.3,
     fits_masks=False,
+    near=0.35,
 )
-"""Memory that says that an object is gone was trusted more than what is to be seen: an object that came in again was
-found as a sliver, where it had left, and lost on the next frame for as long as it was there."""
+"""Memory attended to the same place of the last frame alone, and what came in again elsewhere was not found: so sharp
+an attention has no gradient that could lead it to the frame that was prompted. Here an object is often seen right
+after a frame without it."""
 STAGES = (IMAGE, VIDEO, LONG, FINE, RETURN)
 WARM = 50
 

@@ -29,7 +29,7 @@ from torch import Tensor
 from decaf_gui.demo.sam_data import Batch, Wanted, load_batch
 from decaf_gui.demo.sam_held_out import composite, held_out
 from decaf_gui.demo.sam_lessons import clip_losses, picture_losses
-from decaf_gui.demo.sam_model import at_size, export, fresh_model, prepare_masks, prepare_memory
+from decaf_gui.demo.sam_model import at_size, export, fresh_model, loosen_memory, prepare_masks, prepare_memory
 from decaf_gui.demo.sam_prompts import as_logits
 from decaf_gui.demo.sam_stages import STAGES, Stage, begin_of, learning_rate, lengthened, stage_at
 from decaf_gui.demo.sam_steps import Teacher, encode
@@ -94,6 +94,7 @@ def enter(run: Run, stages: Sequence[Stage], place: int) -> None:
             prepare_memory(model, features, batch.masks[0, :, :1])
         if stage.fits_masks:
             prepare_masks(model, features, as_logits(batch.masks[0, :, 0]))
+    loosen_memory(model, stage.near)
     run.model, run.average, run.place = model, copy.deepcopy(model), place
     run.optimizers = new_optimizers(model)
 
@@ -158,6 +159,7 @@ def draw(rng: np.random.Generator, stage: Stage, share: Share = ALONE) -> tuple[
         crossing=stage.crossing,
         shuffled=stage.shuffled,
         lost=stage.lost,
+        flickering=stage.flickering,
     )
     return rng, load_batch(rng, wanted), video
 

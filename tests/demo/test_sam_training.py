@@ -11,12 +11,21 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional
 from torchvision.ops import sigmoid_focal_loss
 
 from decaf_gui.core.resources import resource
 from decaf_gui.demo import sam_data, sam_held_out, sam_lessons, sam_losses, sam_training
 from decaf_gui.demo.sam_data import TRAIN_SEED, Wanted, load_batch
-from decaf_gui.demo.sam_model import at_size, demo_config, export, fresh_model, prepare_masks
+from decaf_gui.demo.sam_model import (
+    at_size,
+    demo_config,
+    export,
+    fresh_model,
+    loosen_memory,
+    prepare_masks,
+    prepare_memory,
+)
 from decaf_gui.demo.sam_prompts import as_logits
 from decaf_gui.demo.sam_stages import SMALL_CLIPS, STAGES, Stage, begin_of, learning_rate, lengthened, stage_at
 from decaf_gui.demo.sam_steps import Teacher, encode, new_bank, remember, step_frame
@@ -26,7 +35,19 @@ from decaf_gui.tracking import load_sam
 TINY = (
     Stage("image", 2, 64, SMALL_CLIPS, 1e-3, pictures=1),
     Stage("video", 2, 64, SMALL_CLIPS, 1e-3, videos=0.5, pictures=1, clips=1, lengths=(2, 3), fits_memory=True),
-    Stage("fine", 2, 96, SMALL_CLIPS, 1e-3, videos=0.5, pictures=1, clips=1, lengths=(2, 3), corrections=(1.0, 1.0)),
+    Stage(
+        "fine",
+        2,
+        96,
+        SMALL_CLIPS,
+        1e-3,
+        videos=0.5,
+        pictures=1,
+        clips=1,
+        lengths=(2, 3),
+        corrections=(1.0, 1.0),
+        near=0.5,
+    ),
 )
 
 
@@ -162,6 +183,19 @@ def test_what_is_lost_is_seen_first_then_gone_for_a_while_then_seen():
         assert (np.diff(seen.astype(int)) != 0).sum() == 2, "one absence"
     assert len(lengths) > 2
     assert (min(lengths) >= 2, max(lengths)) == (True, 6)
+
+
+def test_what_flickers_is_seen_first_and_often_right_after_a_frame_without_it():
+    rng, wanted = np.random.default_rng(0), Wanted(1, 8, 3, 32, ((60, 80),))
+    found = [stretch for _ in range(40) if (stretch := sam_data._pick(rng, wanted, "flickering"))]
+    assert len(found) >= 6
+    comes = []
+    for clip, picked, chosen in found:
+        seen = clip.masks[chosen[0], picked].any(axis=(1, 2))
+        assert seen[0]
+        assert 2 <= (~seen).sum() <= 6
+        comes.append(int((np.diff(seen.astype(int)) == 1).sum()))
+    assert set(comes) >= {0, 1, 2}, "what is lost comes once"
 
 
 def test_shuffled_frames_are_different_ones_in_any_order_and_the_first_shows_what_is_prompted():
@@ -332,6 +366,44 @@ def test_a_fresh_memory_tells_the_objects_of_a_frame_apart_at_their_places():
     found = torch.linalg.lstsq(x[:6].flatten(0, 1), y[:6].flatten(0, 1)).solution
     missed = (x[6:] @ found - y[6:]).square().sum() / y[6:].square().sum()
     assert float(missed) < 0.5, "two clips that the map has not seen"
+
+
+def test_a_loosened_memory_attends_less_to_the_same_place(monkeypatch):
+    weights = []
+
+    def attend(q, k, v, *rest, **more):
+        weights.append((q @ k.transpose(-1, -2) / q.shape[-1] ** 0.5).softmax(-1)[0, 0])
+        return attended(q, k, v, *rest, **more)
+
+    attended = functional.scaled_dot_product_attention
+    model = fresh_model(0)
+    prepare_memory(model, torch.randn(500, 96), (torch.rand(4, 1, 128, 128) > 0.5).float())
+    cross = model.memory_attention.layers[0].cross_attn_image.requires_grad_(False)
+    for projection in (cross.q_proj, cross.k_proj):
+        projection.weight.zero_()
+    monkeypatch.setattr(functional, "scaled_dot_product_attention", attend)
+    shares = []
+    for _ in range(3):
+        cross(torch.zeros(1, 64, 96), torch.zeros(1, 64, 32), torch.zeros(1, 64, 32))
+        shares.append(float(weights[-1].diagonal().mean()))
+        loosen_memory(model, 0.5)
+    assert shares == sorted(shares, reverse=True)
+    assert shares[0] > 0.7
+    loosen_memory(model, 0.0)
+    cross(torch.zeros(1, 64, 96), torch.zeros(1, 64, 32), torch.zeros(1, 64, 32))
+    torch.testing.assert_close(weights[-1], torch.full((64, 64), 1 / 64))
+
+
+def test_a_stage_loosens_the_memory_once_as_it_begins(tmp_path):
+    run = new_run(TINY, 3)
+    name = "memory_attention.layers.0.cross_attn_image.q_proj.bias"
+    before = run.average.state_dict()[name].clone()
+    sam_training.enter(run, TINY, 2)
+    assert torch.equal(run.model.state_dict()[name], 0.5 * before)
+    assert torch.equal(run.average.state_dict()[name], 0.5 * before)
+    sam_training.save(run, tmp_path, TINY)
+    again = resume(tmp_path, TINY)
+    assert torch.equal(again.model.state_dict()[name], 0.5 * before)
 
 
 def test_an_object_that_is_gone_shall_have_an_empty_mask_and_a_sliver_counts_for_nothing():

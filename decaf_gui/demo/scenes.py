@@ -192,7 +192,13 @@ HIDE_AND_SEEK = Scene(
         ("position", "the shape at the top", (3,)),
         ("relation", "the shape above the green square", (3,)),
     ),
-    ready=("the orange star", "the red circle", "the shape that stands still", "the small shape", "the large shape"),
+    ready=(
+        "the orange star",
+        "the red circle",
+        "the shape that stands still",
+        "the shape above the green square",
+        "the large shape",
+    ),
 )
 
 SIZES = Scene(

@@ -399,7 +399,9 @@ def test_a_loosened_memory_attends_less_to_the_same_place(monkeypatch):
 def test_a_stage_loosens_the_memory_once_as_it_begins(tmp_path):
     run = new_run(TINY, 3)
     name = "memory_attention.layers.0.cross_attn_image.q_proj.bias"
+    sam_training.enter(run, TINY, 1)
     before = run.average.state_dict()[name].clone()
+    assert float(before.max()) == 4, "as the memory was fitted"
     sam_training.enter(run, TINY, 2)
     assert torch.equal(run.model.state_dict()[name], 0.5 * before)
     assert torch.equal(run.average.state_dict()[name], 0.5 * before)

@@ -253,10 +253,10 @@ def test_a_thousand_clips_are_there_at_once(tmp_path):
         chance = random.Random(0)
         for clip in wanted:
             worklist.finished(clip, [result(clip, text, chance.random(), (0.9,)) for text in ("one", "two")])
-    began = time.perf_counter()
+    began = time.process_time()  # not the time that others take of the processor
     first = next(LabelledSet(tmp_path / "set").look())
     ordered = in_order(first.entries(), "doubt")
-    assert time.perf_counter() - began < 1.0
+    assert time.process_time() - began < 1.0
     assert len(ordered) == 2000
     assert ordered[0].doubt == max(entry.doubt for entry in ordered)
 

@@ -21,9 +21,9 @@ from decaf_gui.formats.labelset import LabelledObject, LabelSet
 from decaf_gui.formats.registry import FORMATS, guess, guessed
 
 BOTH_WAYS = {name: form for name, form in FORMATS.items() if form.reader and form.writer}
-ON_TOP = {"davis", "youtube-vos", "ref-davis", "ref-youtube-vos", "mots"}
+ON_TOP = ("davis", "youtube-vos", "ref-davis", "ref-youtube-vos", "mots")
 """Formats in which the newer object hides the older one."""
-BY_EXPRESSION = {"predictions", "predictions-01"}
+BY_EXPRESSION = ("predictions", "predictions-01")
 every_format = pytest.mark.parametrize("form", BOTH_WAYS.values(), ids=BOTH_WAYS)
 thorough = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
